@@ -1,0 +1,1 @@
+"""What every dialect says in its own words: prompts, their parts, and replies as deltas."""

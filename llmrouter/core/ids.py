@@ -1,0 +1,78 @@
+"""Request ids: 63-bit integers in order of time, shown as ``req_`` and 13 base32 characters.
+
+Layout, high to low: 42 bits of milliseconds since 2020-01-01 UTC (enough until 2159), 10 bits of
+node number, 11 bits of sequence within the millisecond.
+"""
+
+from __future__ import annotations
+
+from llmrouter.core.clock import Clock
+
+EPOCH_MS = 1_577_836_800_000  # 2020-01-01T00:00:00Z
+NODE_BITS = 10
+SEQUENCE_BITS = 11
+MAX_NODE = (1 << NODE_BITS) - 1
+
+_PREFIX = "req_"
+_LENGTH = 13
+# Crockford's base32: no i, l, o or u, so that an id survives being read aloud.
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_VALUES = {character: value for value, character in enumerate(_ALPHABET)}
+
+
+class RequestIds:
+    """Makes ids that never go back, whatever the wall clock does."""
+
+    def __init__(self, clock: Clock, node: int = 0) -> None:
+        if not 0 <= node <= MAX_NODE:
+            raise ValueError(f"node must be between 0 and {MAX_NODE}, got {node}")
+        self._clock = clock
+        self._node = node
+        self._millisecond = 0
+        self._sequence = 0
+
+    def skip_to(self, newest: int) -> None:
+        """Lets every further id be larger than this one, which an earlier process gave."""
+        self._millisecond = max(self._millisecond, newest >> (NODE_BITS + SEQUENCE_BITS))
+        self._sequence = (1 << SEQUENCE_BITS) - 1
+
+    def next(self) -> int:
+        """A new id, larger than every id that this generator gave before."""
+        now = self._clock.now_us() // 1_000 - EPOCH_MS
+        if now > self._millisecond:
+            self._millisecond, self._sequence = now, 0
+        else:
+            self._sequence += 1
+            if self._sequence >> SEQUENCE_BITS:
+                # More than 2,048 in a millisecond, or a clock set back: borrow from the future.
+                self._millisecond, self._sequence = self._millisecond + 1, 0
+        return (
+            self._millisecond << (NODE_BITS + SEQUENCE_BITS)
+            | self._node << SEQUENCE_BITS
+            | self._sequence
+        )
+
+
+def id_floor(at_us: int) -> int:
+    """The smallest id that a request which started at ``at_us`` (wall clock, µs) can have."""
+    return max(0, at_us // 1_000 - EPOCH_MS) << (NODE_BITS + SEQUENCE_BITS)
+
+
+def show_id(request_id: int) -> str:
+    """``req_`` and 13 characters, for people and for headers."""
+    characters = [_ALPHABET[request_id >> (5 * place) & 31] for place in range(_LENGTH)]
+    return _PREFIX + "".join(reversed(characters))
+
+
+def read_id(shown: str) -> int | None:
+    """The integer behind a shown id (or behind plain digits); None when it is no id of ours."""
+    text = shown.strip().lower()
+    if text.startswith(_PREFIX):
+        text = text.removeprefix(_PREFIX)
+        if len(text) != _LENGTH or any(character not in _VALUES for character in text):
+            return None
+        number = 0
+        for character in text:
+            number = number << 5 | _VALUES[character]
+        return number if number < 1 << 63 else None
+    return int(text) if text.isascii() and text.isdigit() and int(text) < 1 << 63 else None

@@ -1,0 +1,44 @@
+"""What one call to a provider needs, and what comes back, whoever carries it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Method = Literal["GET", "POST"]
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamCall:
+    """A call to a provider.  ``headers`` hold the credential and are never logged."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    connect_s: float
+    headers_s: float
+    ca_file: str | None = None
+    max_body_bytes: int = 64 * 2**20
+    method: Method = "POST"
+
+
+class UpstreamReply(Protocol):
+    """A provider's answer whose body is still arriving.
+
+    Durations count from the start of the call; ``connect_us`` is None on a reused connection.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    connect_us: int | None
+    headers_us: int
+    reconnected: bool
+    """The call was sent twice: the provider had closed the pooled connection (``conn_retry``)."""
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it arrives, content encoding undone within ``max_body_bytes``.
+
+        Raises `AttemptError` (reset, truncated, bad_body, too_large); has no clock of its own.
+        """
