@@ -1,0 +1,65 @@
+"""By what a conversation is known over its requests."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Final
+
+from llmrouter.core.requests import ChatRequest
+from llmrouter.policy.envelope import Authored, open_envelope
+
+MAX_LENGTH: Final = 200
+SYSTEM_READ: Final = 4000
+"""Characters of the system prompt that are hashed: agents append the date and the like to it."""
+
+SESSION_HEADERS: Final[tuple[str, ...]] = (
+    "x-session-affinity",
+    "x-session-id",
+    "session_id",
+    "session-id",
+    "x-claude-code-session-id",
+    "thread-id",
+)
+"""Where clients say their session, the most specific first."""
+
+
+def conversation_id(
+    headers: Mapping[str, str],
+    request: ChatRequest,
+    authored: Authored,
+    continued: str | None = None,
+) -> str | None:
+    """A short stable name of the conversation, with its source in front: ``header:…``, ``body:…``,
+    ``openclaw:…``, or ``text:…`` for a hash of its first words.  None when there are none.
+
+    Header names are in lower case.  ``continued`` is the name under which the reply is known that
+    the request goes on from.
+    """
+    for name in SESSION_HEADERS:
+        value = headers.get(name, "").strip()
+        if value:
+            return _bounded(f"header:{value}")
+    if request.conversation_hint:
+        return _bounded(f"body:{request.conversation_hint}")
+    if continued is not None:
+        return continued
+    if authored.session:
+        return _bounded(f"openclaw:{authored.session}")
+    first_words = _first_words(request)
+    if first_words is None:
+        return None
+    digest = hashlib.blake2b(first_words.encode("utf-8", "surrogatepass"), digest_size=12)
+    return f"text:{digest.hexdigest()}"
+
+
+def _first_words(request: ChatRequest) -> str | None:
+    """The first system text and the first text that the person wrote."""
+    system = next((t.text for t in request.turns if t.role in ("system", "developer")), "")
+    opened = (open_envelope(t.text).text for t in request.turns if t.role == "user")
+    person = next((text for text in opened if text), "")
+    return f"{system[:SYSTEM_READ]}\n\n{person}" if system or person else None
+
+
+def _bounded(name: str) -> str:
+    return name[:MAX_LENGTH]

@@ -1,0 +1,307 @@
+"""A request's rows and the breakers' positions, folded from events: events are the truth.
+
+The account stage folds what it has emitted, and start-up folds what a killed process left behind;
+so the ledger's rows can never say something else than its events.  Every prefix of a legal
+sequence of events folds: what is missing at its end is `abandoned` and `lost`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple, assert_never
+
+from llmrouter.core.events import (
+    AccountLocked,
+    AccountUnlocked,
+    AttemptFailed,
+    AttemptFirstToken,
+    AttemptStarted,
+    AttemptSucceeded,
+    BreakerClosed,
+    BreakerHalfOpened,
+    BreakerOpened,
+    BreakerReset,
+    ConfigActivated,
+    ConfigRejected,
+    Event,
+    FallbackTaken,
+    LedgerDegraded,
+    LedgerRestored,
+    RequestClassified,
+    RequestCorrected,
+    RequestFinished,
+    RequestReceived,
+    RequestRecovered,
+    RequestRejected,
+    RequestValidated,
+    RouteSelected,
+    ServerStarted,
+    ServerStopped,
+    TargetCooldown,
+)
+from llmrouter.core.ledger import AttemptRow, RequestRow
+from llmrouter.core.usage import UNKNOWN_COST, Cost, CostBasis, UsageSource
+from llmrouter.policy.breaker import Position, after_event
+
+STATUS_UNSEEN: Final = 0
+"""``http_status`` of an abandoned request: nobody knows what its client saw."""
+
+_BASES: Final[tuple[CostBasis, ...]] = ("provider_reported", "computed", "estimated", "unknown")
+_NOTHING_SENT: Final = Cost(0, "computed")
+
+
+class FoldedBreaker(NamedTuple):
+    """A breaker's position, and until when (wall clock, µs) an open one stays so."""
+
+    position: Position
+    open_until_us: int | None
+
+
+class _Facts:
+    """What the events of one request say, sorted by whom they are about."""
+
+    __slots__ = (
+        "classified",
+        "ended",
+        "finished",
+        "first_token_us",
+        "last_dt_us",
+        "received",
+        "started",
+        "validated",
+    )
+
+    def __init__(self, received: RequestReceived) -> None:
+        self.received = received
+        self.validated: RequestValidated | None = None
+        self.classified: RequestClassified | None = None
+        self.finished: RequestFinished | None = None
+        self.started: dict[int, tuple[AttemptStarted, int]] = {}
+        """By attempt number, with the moment in µs after the request was received."""
+        self.first_token_us: dict[int, int] = {}
+        self.ended: dict[int, AttemptSucceeded | AttemptFailed] = {}
+        self.last_dt_us = 0
+
+
+def fold_request(
+    request_id: int, events: Sequence[Event]
+) -> tuple[RequestRow, tuple[AttemptRow, ...]]:
+    """The request's row and its attempts' rows, in the order of the attempts.
+
+    Raises ``ValueError`` when the events do not begin with ``request.received``, or tell the end
+    of an attempt that never started.
+    """
+    facts = _gather(events)
+    attempts = tuple(_attempt_row(request_id, facts, n) for n in sorted(facts.started))
+    return _request_row(request_id, facts, attempts), attempts
+
+
+def fold_breakers(events: Iterable[Event]) -> dict[str, FoldedBreaker]:
+    """Where each breaker stands after these events, by target; one without events is closed."""
+    breakers: dict[str, FoldedBreaker] = {}
+    for event in events:
+        data = event.data
+        if isinstance(data, BreakerOpened | BreakerHalfOpened | BreakerClosed | BreakerReset):
+            until_us = data.until_us if isinstance(data, BreakerOpened) else None
+            breakers[data.target] = FoldedBreaker(after_event(data), until_us)
+    return breakers
+
+
+def _gather(events: Iterable[Event]) -> _Facts:
+    remaining = iter(events)
+    first = next(remaining, None)
+    if first is None or not isinstance(first.data, RequestReceived):
+        raise ValueError(
+            f"a request begins with {RequestReceived.kind}, not {first and first.kind}"
+        )
+    facts = _Facts(first.data)
+    for event in remaining:
+        match event.data:
+            case AttemptStarted() as started:
+                facts.started[started.n] = (started, event.dt_us)
+            case AttemptSucceeded() | AttemptFailed() as ended:
+                if ended.n not in facts.started:
+                    raise ValueError(f"attempt {ended.n} ended and never started")
+                facts.ended[ended.n] = ended
+            case AttemptFirstToken() as token:
+                facts.first_token_us[token.n] = token.first_token_us
+            case RequestValidated() as validated:
+                facts.validated = validated
+            case RequestClassified() as classified:
+                facts.classified = classified
+            case RequestFinished() as finished:
+                facts.finished = finished
+            case RequestRecovered():
+                continue  # its moment is the recovery's, not the request's
+            case RequestReceived():
+                raise ValueError(f"{RequestReceived.kind} came twice")
+            case (
+                RouteSelected()
+                | RequestRejected()
+                | FallbackTaken()
+                | TargetCooldown()
+                | AccountLocked()
+                | AccountUnlocked()
+                | BreakerOpened()
+                | BreakerHalfOpened()
+                | BreakerClosed()
+                | BreakerReset()
+                | RequestCorrected()
+                | ConfigActivated()
+                | ConfigRejected()
+                | LedgerDegraded()
+                | LedgerRestored()
+                | ServerStarted()
+                | ServerStopped()
+            ):
+                pass  # told in the request's story, not in its rows
+            case never:
+                assert_never(never)
+        if event.dt_us > facts.last_dt_us:
+            facts.last_dt_us = event.dt_us
+    return facts
+
+
+def _attempt_row(request_id: int, facts: _Facts, n: int) -> AttemptRow:
+    started, _ = facts.started[n]
+    ended = facts.ended.get(n)
+    if ended is None:
+        return AttemptRow(
+            request_id=request_id,
+            n=n,
+            started_us=started.started_us,
+            provider=started.provider,
+            account=started.account,
+            model=started.model,
+            kind=started.attempt_kind,
+            outcome="lost",
+            first_token_us=facts.first_token_us.get(n),
+        )
+    failed = ended if isinstance(ended, AttemptFailed) else None
+    first_token_us = ended.first_token_us
+    return AttemptRow(
+        request_id=request_id,
+        n=n,
+        started_us=started.started_us,
+        provider=started.provider,
+        account=started.account,
+        model=started.model,
+        kind=started.attempt_kind,
+        outcome=ended.outcome,
+        counted=failed is not None and failed.counted,
+        http_status=ended.http_status,
+        error_class=failed.error_class if failed else None,
+        connect_us=ended.connect_us,
+        headers_us=ended.headers_us,
+        first_token_us=(
+            first_token_us if first_token_us is not None else facts.first_token_us.get(n)
+        ),
+        duration_us=ended.duration_us,
+        input_tokens=_sum(
+            (ended.uncached_input_tokens, ended.cache_read_tokens, ended.cache_write_tokens)
+        ),
+        output_tokens=_sum((ended.text_output_tokens, ended.reasoning_tokens)),
+        cache_read_tokens=ended.cache_read_tokens,
+        cache_write_tokens=ended.cache_write_tokens,
+        reasoning_tokens=ended.reasoning_tokens,
+        usage_source=ended.usage_source,
+        cost_nusd=ended.cost_nusd,
+        cost_basis=ended.cost_basis,
+        price_id=ended.price_id,
+        provider_request_id=ended.provider_request_id,
+    )
+
+
+def _request_row(request_id: int, facts: _Facts, attempts: tuple[AttemptRow, ...]) -> RequestRow:
+    received, validated = facts.received, facts.validated
+    classified, finished = facts.classified, facts.finished
+    serving = _serving(finished, attempts)
+    # What a crash cut off may have been billed without a trace.
+    cost = UNKNOWN_COST if finished is None else _cost(attempts)
+    return RequestRow(
+        id=request_id,
+        started_us=received.started_us,
+        node=received.node,
+        config_version=received.config_version,
+        endpoint=received.endpoint,
+        dialect=received.dialect,
+        purpose=received.purpose,
+        stream=validated is not None and validated.stream,
+        ending=finished.ending if finished else "abandoned",
+        http_status=finished.http_status if finished else STATUS_UNSEEN,
+        attempts=len(attempts),
+        duration_us=finished.duration_us if finished else facts.last_dt_us,
+        key_id=received.key_id,
+        client_request_id=received.client_request_id,
+        conversation_id=validated.conversation_id if validated else None,
+        requested_model=validated.requested_model if validated else None,
+        category=classified.category if classified else None,
+        decided_by=classified.decided_by if classified else None,
+        mode=classified.mode if classified else None,
+        provider=serving.provider if serving else None,
+        model=serving.model if serving else None,
+        error_class=finished.error_class if finished else None,
+        first_token_us=_first_token_us(facts, serving),
+        classify_us=classified.duration_us if classified else None,
+        overhead_us=finished.overhead_us if finished else None,
+        input_tokens=_sum([a.input_tokens for a in attempts]),
+        output_tokens=_sum([a.output_tokens for a in attempts]),
+        cache_read_tokens=_sum([a.cache_read_tokens for a in attempts]),
+        cache_write_tokens=_sum([a.cache_write_tokens for a in attempts]),
+        reasoning_tokens=_sum([a.reasoning_tokens for a in attempts]),
+        usage_source=_usage_source(attempts),
+        cost_nusd=cost.nusd,
+        cost_basis=cost.basis,
+        price_id=serving.price_id if serving else None,
+        replay_id=received.replay_id,
+    )
+
+
+def _serving(
+    finished: RequestFinished | None, attempts: tuple[AttemptRow, ...]
+) -> AttemptRow | None:
+    """The attempt whose answer the client got; without one, the last that tried to give it."""
+    if finished is not None and finished.served_by is not None:
+        return next((a for a in attempts if a.n == finished.served_by), None)
+    return next((a for a in reversed(attempts) if a.kind in ("chat", "hedge")), None)
+
+
+def _first_token_us(facts: _Facts, serving: AttemptRow | None) -> int | None:
+    """From the request's arrival to the first token of the answer that the client got."""
+    if serving is None or serving.first_token_us is None:
+        return None
+    return facts.started[serving.n][1] + serving.first_token_us
+
+
+def _cost(attempts: tuple[AttemptRow, ...]) -> Cost:
+    """The sum over all attempts, as good as its worst part.
+
+    One unknown part makes the whole unknown: a sum that leaves something out must not look like
+    the whole.  The known parts stay readable in the attempts' rows.
+    """
+    if not attempts:
+        return _NOTHING_SENT
+    total, worst = 0, 0
+    for attempt in attempts:
+        if attempt.cost_nusd is None or attempt.cost_basis == "unknown":
+            return UNKNOWN_COST
+        total += attempt.cost_nusd
+        worst = max(worst, _BASES.index(attempt.cost_basis))
+    return Cost(total, _BASES[worst])
+
+
+def _usage_source(attempts: tuple[AttemptRow, ...]) -> UsageSource:
+    """Who counted the request's tokens: an estimate anywhere makes the sum an estimate."""
+    sources = {a.usage_source for a in attempts}
+    if "estimated" in sources:
+        return "estimated"
+    return "provider" if "provider" in sources else "none"
+
+
+def _sum(parts: Sequence[int | None]) -> int | None:
+    """The sum of what is known; None when nothing is."""
+    total: int | None = None
+    for part in parts:
+        if part is not None:
+            total = part if total is None else total + part
+    return total

@@ -1,0 +1,309 @@
+"""The routing table: a configuration version, compiled once; requests only look things up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Final, TypeVar
+
+from llmrouter.core.configuration import (
+    BreakerConfig,
+    LimitsConfig,
+    ModelConfig,
+    Overrides,
+    PartialBreaker,
+    PartialLimits,
+    PartialTimeouts,
+    ProviderConfig,
+    RouteConfig,
+    RouterConfig,
+    TimeoutsConfig,
+    nearest,
+)
+from llmrouter.core.errors import FieldError, InvalidRequest, MalformedRequest, NotFound
+from llmrouter.core.routing import ResolvedBy, Target
+from llmrouter.core.usage import Price
+from llmrouter.policy.keywords import KeywordClassifier, load_weights
+from llmrouter.policy.names import (
+    CLASSIFIED_NAMES,
+    MAX_NAME_LENGTH,
+    OPENROUTER,
+    Aliases,
+    ModelNames,
+    mentioned_names,
+    nearest_names,
+)
+from llmrouter.policy.pricing import price_from_config
+from llmrouter.policy.strategies import STRATEGIES
+
+DEFAULT_ACCOUNT: Final = "default"
+OURS: Final = "llmrouter"
+
+_Section = TypeVar("_Section", BreakerConfig, TimeoutsConfig, LimitsConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What a client's ``model`` means: a route, pinned targets, or (neither) to be classified."""
+
+    route: str | None
+    pinned: tuple[Target, ...]
+    resolved_by: ResolvedBy
+
+
+@dataclass(frozen=True, slots=True)
+class ListedModel:
+    """A name that a client may send, for the list of models."""
+
+    id: str
+    owned_by: str
+    context_tokens: int | None = None
+
+
+CLASSIFIED: Final = Resolution(None, (), "classified")
+
+
+def compile_table(version: int, document: Mapping[str, Any], config: RouterConfig) -> RoutingTable:
+    """The table of a configuration version whose names have been checked
+    (`llmrouter.policy.references`)."""
+    return RoutingTable(version, document, config)
+
+
+class RoutingTable:
+    """Everything that routing asks of one configuration version; never changes."""
+
+    def __init__(self, version: int, document: Mapping[str, Any], config: RouterConfig) -> None:
+        self.version = version
+        self.document = document
+        self.config = config
+        self._routes: dict[str, RouteConfig] = {**config.combos, **config.categories}
+        self._aliases = Aliases(config.aliases)
+        self._names = ModelNames(config.providers, self._aliases, mentioned_names(config))
+        self._models = {self._target_name(name): model for name, model in config.models.items()}
+        self._prices = {
+            self._target_name(name): price_from_config(price)
+            for name, price in config.prices.items()
+        }
+        self._targets = {
+            name: tuple(
+                chain.from_iterable(
+                    self._accounts(*self._names.locate(model)) for model in route.models
+                )
+            )
+            for name, route in self._routes.items()
+        }
+        self.keywords = KeywordClassifier(
+            {name: category.keywords for name, category in config.categories.items()},
+            load_weights(),
+        )
+        self._sections: dict[
+            tuple[str, str, str | None], tuple[BreakerConfig, TimeoutsConfig, LimitsConfig]
+        ] = {
+            (target.provider, target.model, route): self._merged(target, route)
+            for route, targets in self._targets.items()
+            for target in targets
+        }
+        # What a request can name beside the routes: known models, and any other of a provider.
+        named = [Target(*self._names.locate(name)) for name in config.models]
+        for target in (*named, *(Target(name, _ANY_MODEL) for name in config.providers)):
+            self._sections[target.provider, target.model, None] = self._merged(target, None)
+
+    def resolve(self, name: str | None) -> Resolution:
+        """What the client's ``model`` means, in the order of docs/configuration.md.
+
+        Raises `NotFound` (``model_not_found``) with the nearest names.
+        """
+        name = (name or "").strip()
+        if name.lower() in CLASSIFIED_NAMES:
+            return CLASSIFIED
+        if name in self._routes:
+            return Resolution(name, (), "route")
+        if len(name) > MAX_NAME_LENGTH or not name.isprintable():
+            raise self._not_found(name)
+        meant = self._aliases.follow(name)
+        if meant is not None:
+            return self._resolve_alias(name, meant)
+        located = self._names.split(name)
+        if located is not None:
+            return Resolution(None, self._accounts(*located), "model")
+        serving = self._names.providers_of(name)
+        if len(serving) == 1:
+            return Resolution(None, self._accounts(serving[0], name), "bare_id")
+        if OPENROUTER in self.config.providers and self._names.is_vendors(name):
+            return Resolution(None, self._accounts(OPENROUTER, name), "model")
+        raise self._not_found(name)
+
+    def resolve_at(self, provider: str, name: str | None) -> Resolution:
+        """What ``model`` means where the address names the provider: a model of that provider,
+        whether the name says so or not.
+
+        Raises `NotFound` for an unknown provider, `InvalidRequest` for another's prefix.
+        """
+        if provider not in self.config.providers:
+            guess = nearest(provider, self.config.providers)
+            hint = f" Did you mean `{guess}`?" if guess else ""
+            raise NotFound(
+                f"There is no provider called `{provider[:100]}`.{hint}", code="provider_not_found"
+            )
+        model = (name or "").strip()
+        if not model or model.lower() in CLASSIFIED_NAMES:
+            raise InvalidRequest(
+                [FieldError("model", f"name one of `{provider}`'s models at this address")]
+            )
+        if not model.isprintable():
+            raise self._not_found(model)
+        prefix, slash, rest = model.partition("/")
+        if slash and prefix == provider:
+            model = rest
+        elif slash and prefix in self.config.providers and not self._serves(provider, model):
+            raise MalformedRequest(
+                f"`{model[:MAX_NAME_LENGTH]}` names the provider `{prefix}`, and this address is "
+                f"`{provider}`'s; send `{provider}/{rest[:MAX_NAME_LENGTH]}`, or use "
+                f"/v1/providers/{prefix}/.",
+                code="wrong_provider",
+                param="model",
+            )
+        return Resolution(None, self._accounts(provider, model), "model")
+
+    def _serves(self, provider: str, model: str) -> bool:
+        """Whether a name with another provider's prefix is this one's own: OpenRouter's are."""
+        return provider == OPENROUTER or provider in self._names.providers_of(model)
+
+    def route(self, name: str) -> RouteConfig | None:
+        """The category or combo of this name."""
+        return self._routes.get(name)
+
+    def targets(self, route: str) -> tuple[Target, ...]:
+        """The route's targets as configured: each model with each of its provider's accounts."""
+        return self._targets.get(route, ())
+
+    def ordered(self, route: str, request_id: int) -> tuple[Target, ...]:
+        """The route's targets in its strategy's order."""
+        strategy = STRATEGIES[self._routes[route].strategy]
+        return strategy(self._targets[route], price_of=self.price, request_id=request_id)
+
+    def timeouts(self, target: Target, route: str | None = None) -> TimeoutsConfig:
+        """The clocks of an attempt; the route's word counts over the model's, the model's over the
+        provider's, the provider's over the general one.  So it is with breaker and limits."""
+        return self._section(target, route)[1]
+
+    def breaker(self, target: Target, route: str | None = None) -> BreakerConfig:
+        """When the target's breaker opens, and for how long."""
+        return self._section(target, route)[0]
+
+    def limits(self, target: Target, route: str | None = None) -> LimitsConfig:
+        """How much is read of the target's replies."""
+        return self._section(target, route)[2]
+
+    def price(self, target: Target) -> Price | None:
+        """The target's list price, or None when the configuration names none."""
+        return self._prices.get(target.name)
+
+    def model(self, target: Target) -> ModelConfig:
+        """What is known of the target's model; an unknown one refuses nothing."""
+        return self._models.get(target.name, _UNKNOWN_MODEL)
+
+    def provider(self, name: str) -> ProviderConfig | None:
+        """The provider of this name."""
+        return self.config.providers.get(name)
+
+    def known_targets(self) -> tuple[Target, ...]:
+        """Every target of every route, once, in the routes' order."""
+        return tuple(dict.fromkeys(chain.from_iterable(self._targets.values())))
+
+    def models_listed(self) -> tuple[ListedModel, ...]:
+        """The names that a client may send: the router's own, routes, aliases, then models."""
+        ours = ("router", *self._routes, *self._aliases.exact)
+        listed = {name: ListedModel(name, OURS) for name in ours}
+        for name in self._names.known:
+            provider, _, model = name.partition("/")
+            context_tokens = self.model(Target(provider, model)).context_tokens
+            listed.setdefault(name, ListedModel(name, provider, context_tokens))
+        return tuple(listed.values())
+
+    def _resolve_alias(self, name: str, meant: str) -> Resolution:
+        if meant.lower() in CLASSIFIED_NAMES:
+            return CLASSIFIED
+        if meant in self._routes:
+            return Resolution(meant, (), "alias")
+        if "/" not in meant and not self._names.providers_of(meant):
+            raise self._not_found(name, meant)
+        return Resolution(None, self._accounts(*self._names.locate(meant)), "alias")
+
+    def _accounts(self, provider: str, model: str) -> tuple[Target, ...]:
+        config = self.config.providers.get(provider)
+        if config is None:
+            return (Target(provider, model),)
+        default = (DEFAULT_ACCOUNT,) if config.api_key_env or not config.accounts else ()
+        names = dict.fromkeys((*default, *config.accounts))
+        return tuple(Target(provider, model, account) for account in names)
+
+    def _target_name(self, name: str) -> str:
+        return "/".join(self._names.locate(name))
+
+    def _section(
+        self, target: Target, route: str | None
+    ) -> tuple[BreakerConfig, TimeoutsConfig, LimitsConfig]:
+        found = self._sections.get((target.provider, target.model, route))
+        if found is None and target.name not in self._models:
+            found = self._sections.get((target.provider, _ANY_MODEL, route))
+        return found if found is not None else self._merged(target, route)
+
+    def _merged(
+        self, target: Target, route: str | None
+    ) -> tuple[BreakerConfig, TimeoutsConfig, LimitsConfig]:
+        overrides = [
+            section
+            for section in (
+                self.config.providers.get(target.provider),
+                self._models.get(target.name),
+                self._routes.get(route) if route is not None else None,
+            )
+            if section is not None
+        ]
+        return _overlaid(self.config, overrides)
+
+    def _not_found(self, name: str, meant: str | None = None) -> NotFound:
+        serving = self._names.providers_of(meant or name)
+        shown = name if len(name) <= MAX_NAME_LENGTH else name[:MAX_NAME_LENGTH] + "…"
+        shown = "".join(character if character.isprintable() else "?" for character in shown)
+        message = f"There is no model or route called `{shown}`."
+        if meant is not None:
+            message = f"`{shown}` is an alias of `{meant}`, which is no model or route."
+        if serving:
+            choices = ", ".join(f"`{provider}/{name}`" for provider in serving)
+            message += f" Several providers serve it; say which: {choices}."
+        elif close := self._nearest(name):
+            message += f" Did you mean {' or '.join(f'`{n}`' for n in close)}?"
+        else:
+            message += " `router` lets the router choose; GET /v1/models lists all names."
+        return NotFound(message, code="model_not_found", param="model")
+
+    def _nearest(self, name: str) -> list[str]:
+        if len(name) > MAX_NAME_LENGTH:
+            return []
+        known = [listed.id for listed in self.models_listed()]
+        return nearest_names(name, known) or nearest_names(
+            name, (full.partition("/")[2] for full in self._names.known)
+        )
+
+
+_UNKNOWN_MODEL: Final = ModelConfig()
+_ANY_MODEL: Final = ""  # no model is called so
+
+
+def _overlaid(
+    config: RouterConfig, overrides: Sequence[Overrides]
+) -> tuple[BreakerConfig, TimeoutsConfig, LimitsConfig]:
+    breaker, timeouts, limits = config.breaker, config.timeouts, config.limits
+    for section in overrides:
+        breaker = _overlay(breaker, section.breaker)
+        timeouts = _overlay(timeouts, section.timeouts)
+        limits = _overlay(limits, section.limits)
+    return breaker, timeouts, limits
+
+
+def _overlay(base: _Section, partial: PartialBreaker | PartialTimeouts | PartialLimits) -> _Section:
+    said = partial.model_dump(exclude_none=True)
+    return base.model_copy(update=said) if said else base
