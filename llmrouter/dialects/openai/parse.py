@@ -1,0 +1,103 @@
+"""A client's chat completion request, read once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from llmrouter.core.errors import BodyTooLarge, InvalidRequest
+from llmrouter.core.requests import ChatRequest, Role, Turn
+from llmrouter.core.routing import Need
+from llmrouter.dialects.documents import read_document
+from llmrouter.dialects.openai.validate import tool_name, wrong_fields
+from llmrouter.dialects.sessions import session_in
+
+_ROLES: Mapping[str, Role] = {
+    "system": "system",
+    "developer": "developer",
+    "user": "user",
+    "assistant": "assistant",
+    "tool": "tool",
+    "function": "tool",  # the name that tools had before 2023-11
+}
+
+_MEDIA_NEEDS: Mapping[str, Need | None] = {
+    "image_url": "vision",
+    "input_image": "vision",
+    "image": "vision",
+    "video_url": "vision",
+    "input_audio": "audio",
+    "audio_url": "audio",
+    "file": None,  # some providers read documents for every model, so it asks for nothing
+    "input_file": None,
+}
+
+
+def parse(body: bytes, *, max_depth: int = 200, max_messages: int = 10_000) -> ChatRequest:
+    """The request in ``body``.
+
+    Raises `MalformedRequest`, `BodyTooLarge` (too many messages), or `InvalidRequest` with every
+    wrong field.
+    """
+    document = read_document(body, max_depth=max_depth)
+    messages = document.get("messages")
+    if isinstance(messages, list) and len(messages) > max_messages:
+        raise BodyTooLarge(
+            f"{len(messages)} messages; at most {max_messages} are taken",
+            code="too_many_messages",
+            param="messages",
+        )
+    errors = wrong_fields(document)
+    if errors:
+        raise InvalidRequest(errors)
+    stream = bool(document.get("stream"))
+    options = document.get("stream_options") or {}
+    tools = document.get("tools") or []
+    return ChatRequest(
+        dialect="openai",
+        body=body,
+        document=document,
+        model=document.get("model") or None,
+        stream=stream,
+        include_usage=stream and options.get("include_usage") is True,
+        turns=tuple([_turn(message) for message in document["messages"]]),
+        tools=tuple([name for tool in tools if (name := tool_name(tool))]),
+        needs=_needs(document),
+        max_output_tokens=_max_output_tokens(document),
+        conversation_hint=session_in(document),
+    )
+
+
+def _turn(message: Mapping[str, Any]) -> Turn:
+    content = message.get("content")
+    has_media = False
+    if isinstance(content, list):
+        has_media = any(part["type"] in _MEDIA_NEEDS for part in content)
+        content = "\n".join([part["text"] for part in content if isinstance(part.get("text"), str)])
+    return Turn(
+        role=_ROLES[message["role"]],
+        text=content or "",
+        has_media=has_media,
+        calls_tools=bool(message.get("tool_calls") or message.get("function_call")),
+    )
+
+
+def _needs(document: Mapping[str, Any]) -> frozenset[Need]:
+    needs: set[Need] = set()
+    if document.get("tools") or document.get("functions"):
+        needs.add("tools")
+    response_format = document.get("response_format")
+    if response_format and response_format.get("type") == "json_schema":
+        needs.add("json_schema")
+    if "audio" in (document.get("modalities") or ()):
+        needs.add("audio")
+    for message in document["messages"]:
+        content = message.get("content")
+        if isinstance(content, list):
+            needs |= {need for part in content if (need := _MEDIA_NEEDS.get(part["type"]))}
+    return frozenset(needs)
+
+
+def _max_output_tokens(document: Mapping[str, Any]) -> int | None:
+    limit = document.get("max_completion_tokens") or document.get("max_tokens")
+    return int(limit) if limit else None

@@ -1,0 +1,189 @@
+"""What a reply tells accounting, chunk by chunk or whole; and what clients trip over, mended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from llmrouter.core.errors import AttemptError, FaultKind, Phase
+from llmrouter.core.usage import NUSD_PER_USD
+from llmrouter.dialects.openai.errors import (
+    ProviderError,
+    excerpt,
+    read_error_document,
+)
+from llmrouter.dialects.openai.usage import read_usage
+from llmrouter.dialects.wire import CostOf, Observed
+
+_FINISH_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
+
+_FINISH_REASON_MEANINGS: Mapping[str, str] = {
+    "model_context_window_exceeded": "length",
+    "max_tokens": "length",
+    "max_output_tokens": "length",
+    "tool_use": "tool_calls",
+    "tool_call": "tool_calls",
+}
+
+_TEXTS = ("content", "reasoning_content", "reasoning", "reasoning_text", "refusal")
+_THINGS = ("audio", "images", "reasoning_details")
+
+
+class Watch:
+    """Fills `Observed` from a reply's documents.
+
+    Agents repeat a request for ever at a finish reason they don't know, so those are replaced in
+    the documents; the methods say whether they changed anything.
+    """
+
+    def __init__(self, part: Literal["stream", "body"], cost_of: CostOf | None) -> None:
+        self.observed = Observed()
+        self._part = part
+        self._cost_of = cost_of
+
+    def note(self, word: str) -> None:
+        """Keeps a short word for the ledger, once."""
+        if word not in self.observed.notes:
+            self.observed.notes.append(word)
+
+    def fault(self, kind: FaultKind, message: str) -> AttemptError:
+        """A failure at the place that the reply has come to."""
+        return AttemptError(kind, self.phase, message)
+
+    @property
+    def phase(self) -> Phase:
+        """How far the reply has come."""
+        if self._part == "body":
+            return "body"
+        return "stream" if self.observed.first_token else "first_token"
+
+    def read_error_event(self, document: object, data: bytes) -> AttemptError:
+        """The error that an ``event: error`` carries, in whatever form."""
+        said = read_error_document(document) or ProviderError(excerpt(data) or "an error event")
+        return self._error(said)
+
+    def require_no_error(self, document: Mapping[str, Any]) -> None:
+        """Raises `AttemptError` when the document is an error or carries one."""
+        if document.get("error") or document.get("object") == "error":
+            said = read_error_document(document)
+            raise self._error(said or ProviderError("the provider reported an error"))
+
+    def read_choices(
+        self, document: Mapping[str, Any], member: Literal["delta", "message"]
+    ) -> bool:
+        """Takes in the choices of a chunk or of a completion; True when it changed one.
+
+        Raises `AttemptError` at the finish reason ``error``.
+        """
+        observed = self.observed
+        model = document.get("model")
+        if observed.response_model is None and isinstance(model, str) and model:
+            observed.response_model = model
+        is_changed = False
+        choices = document.get("choices")
+        for choice in choices if isinstance(choices, list) else ():
+            if not isinstance(choice, dict):
+                continue
+            spoken = choice.get(member)
+            if isinstance(spoken, dict):
+                characters = spoken_characters(spoken)
+                if characters is not None:
+                    observed.first_token = True
+                    observed.output_characters += characters
+            reason = choice.get("finish_reason")
+            if reason:
+                is_changed |= self._finish(choice, reason)
+        return is_changed
+
+    def read_usage(self, document: Mapping[str, Any]) -> bool:
+        """Takes in a usage object, where there is one; True when ``usage.cost`` was added."""
+        raw = document.get("usage")
+        if not isinstance(raw, dict) or not raw:
+            if raw:
+                self.note("bad_usage")
+            return False
+        reported = read_usage(raw)
+        observed = self.observed
+        observed.raw_usage = dict(raw)
+        if reported.is_absurd:
+            self.note("bad_usage")
+        if reported.usage is not None:
+            observed.usage = reported.usage
+        if reported.cost_nusd is not None:
+            observed.reported_cost_nusd = reported.cost_nusd
+        if self._cost_of is None or raw.get("cost") is not None:
+            return False
+        cost_nusd = reported.cost_nusd
+        if cost_nusd is None and reported.usage is not None:
+            cost_nusd = self._cost_of(reported.usage)
+        if cost_nusd is None:
+            return False
+        raw["cost"] = cost_nusd / NUSD_PER_USD
+        return True
+
+    def _finish(self, choice: dict[str, Any], reason: object) -> bool:
+        if reason == "error":
+            raise self._error(
+                read_error_document({"error": choice.get("error")})
+                or ProviderError("the provider finished with an error")
+            )
+        known = known_finish_reason(reason)
+        self.observed.finish_reason = known
+        if known == reason:
+            return False
+        self.note(f"finish_reason={str(reason)[:40]}")
+        choice["finish_reason"] = known
+        return True
+
+    def _error(self, said: ProviderError) -> AttemptError:
+        return AttemptError(
+            "error_body",
+            self.phase,
+            said.message,
+            error_type=said.type,
+            code=said.code,
+            param=said.param,
+        )
+
+
+def known_finish_reason(reason: object) -> str:
+    """The finish reason that every client knows; those that say nothing known mean ``stop``."""
+    word = str(reason).lower()
+    return word if word in _FINISH_REASONS else _FINISH_REASON_MEANINGS.get(word, "stop")
+
+
+def spoken_characters(message: Mapping[str, Any]) -> int | None:
+    """How much a delta or message says, in characters; None when it is no semantic delta."""
+    if len(message) == 1 and type(message.get("content")) is str:
+        return len(message["content"]) or None  # the common delta
+    spoken = [text for name in _TEXTS if (text := message.get(name))]
+    calls = message.get("tool_calls")
+    functions = [
+        call.get("function") or call.get("custom")
+        for call in (calls if isinstance(calls, list) else ())
+        if isinstance(call, dict)
+    ]
+    if message.get("function_call"):
+        functions.append(message["function_call"])
+    for function in functions:
+        if isinstance(function, dict):
+            spoken += [function.get(name) for name in ("name", "arguments", "input")]
+    if not spoken and not functions and not any(message.get(name) for name in _THINGS):
+        return None
+    return sum([_length(text) for text in spoken])
+
+
+def _length(text: object) -> int:
+    """Of a text, or of a list of parts (Mistral's ``thinking`` nests once more)."""
+    if isinstance(text, str):
+        return len(text)
+    if not isinstance(text, list):
+        return 0
+    length = 0
+    for part in text:
+        if isinstance(part, dict):
+            length += len(part["text"]) if isinstance(part.get("text"), str) else 0
+            inner = part.get("thinking")
+            if isinstance(inner, list):
+                length += sum(len(str(p.get("text", ""))) for p in inner if isinstance(p, dict))
+    return length
