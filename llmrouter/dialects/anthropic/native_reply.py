@@ -1,0 +1,133 @@
+"""An Anthropic provider's reply to an Anthropic client: bytes untouched, and watched."""
+
+from __future__ import annotations
+
+import hashlib
+
+from llmrouter.core.chat.deltas import UsageReported
+from llmrouter.core.errors import AttemptError
+from llmrouter.core.requests import ChatRequest
+from llmrouter.core.usage import NUSD_PER_USD
+from llmrouter.dialects.anthropic.reply_decoder import ReplyDecoder
+from llmrouter.dialects.anthropic.reply_encoder import MESSAGE_STOP, ReplyEncoder
+from llmrouter.dialects.documents import write_document
+from llmrouter.dialects.fields import read_object
+from llmrouter.dialects.framing import Frame, Framer
+from llmrouter.dialects.interpreter import ReplyContext
+from llmrouter.dialects.observer import ReplyObserver
+from llmrouter.dialects.sse import encode_event
+from llmrouter.dialects.tool_adapter import ToolAdapter, ToolRules
+from llmrouter.dialects.translated_reply import TranslatedReply
+from llmrouter.dialects.wire import CostOf
+
+
+class NativeReply:
+    """Passes a reply on; one that is not streamed as asked is converted."""
+
+    def __init__(
+        self,
+        request: ChatRequest,
+        *,
+        event_bytes: int,
+        body_bytes: int,
+        cost_of: CostOf | None,
+    ) -> None:
+        self.content_type = ReplyEncoder.content_type if request.stream else "application/json"
+        self._request = request
+        self._cost_of = cost_of
+        self._limits = {"event_bytes": event_bytes, "body_bytes": body_bytes}
+        self._framer = Framer("sse", **self._limits)
+        self._decoder = ReplyDecoder(origin="")
+        self._observer = ReplyObserver()
+        self._terminator = MESSAGE_STOP
+        self._converter: TranslatedReply | None = None
+        self.observed = self._observer.observed
+
+    def feed(self, data: bytes) -> bytes:
+        return self._observer.collect(self._pass(frame) for frame in self._framer.feed(data))
+
+    def finish(self) -> tuple[bytes, bytes]:
+        last = self._observer.collect(self._pass(frame) for frame in self._framer.finish())
+        if self._converter is not None:
+            rest, terminator = self._converter.finish()
+            return last + rest, terminator
+        self._observer.require_no_fault()
+        self._observer.require_complete(is_over=self._decoder.is_over)
+        return (last, self._terminator) if self._request.stream else (b"", last)
+
+    def _pass(self, frame: Frame) -> bytes:
+        """The client's bytes for one event, or for the whole message."""
+        if frame.is_comment:
+            return frame.raw if self._request.stream else b""
+        if frame.is_whole == self._request.stream:
+            return self._convert(frame)
+        self._observer.is_whole = frame.is_whole
+        if self._decoder.is_over:
+            self._observer.note("trailing")
+            return b""
+        reports = self._watch(frame)
+        if reports is None:
+            return b""
+        if self._decoder.is_over:
+            self._terminator = frame.raw
+            return b""
+        return self._with_cost(frame) if reports else frame.raw
+
+    def _watch(self, frame: Frame) -> bool | None:
+        """Takes in what accounting needs; whether usage was in it, None when nothing was."""
+        try:
+            if frame.is_whole:
+                deltas = list(self._decoder.read_whole(read_object(frame.data)))
+            else:
+                deltas = list(self._decoder.read_event(frame.name, frame.data))
+        except AttemptError as error:
+            error.phase = self._observer.phase
+            raise
+        except ValueError as error:
+            if frame.is_whole:
+                raise self._observer.fault("bad_body", "the reply is no JSON object") from error
+            self._observer.note("bad_event")
+            return None
+        for delta in deltas:
+            self._observer.see(delta)
+        return any(isinstance(delta, UsageReported) for delta in deltas)
+
+    def _with_cost(self, frame: Frame) -> bytes:
+        """The frame, with ``usage.cost`` once the usage is final and the provider said none."""
+        usage = self.observed.usage
+        is_final = self._observer.finished is not None
+        if not is_final or usage is None or self._cost_of is None:
+            return frame.raw
+        cost_nusd = self._cost_of(usage)
+        document = read_object(frame.data)
+        reported = document.get("usage")
+        if cost_nusd is None or not isinstance(reported, dict) or "cost" in reported:
+            return frame.raw
+        reported["cost"] = cost_nusd / NUSD_PER_USD
+        written = write_document(document)
+        return written if frame.is_whole else encode_event(written, frame.name)
+
+    def _convert(self, frame: Frame) -> bytes:
+        if self._converter is None:
+            self._converter = self._new_converter()
+        return self._converter.feed(frame.raw)
+
+    def _new_converter(self) -> TranslatedReply:
+        context = ReplyContext(
+            origin="",
+            model=self._request.model or "",
+            fallback_id=hashlib.sha256(self._request.body).hexdigest()[:24],
+            created_s=0,
+            stream=self._request.stream,
+            include_usage=True,
+            seals=False,
+        )
+        return TranslatedReply(
+            decoder=self._decoder,
+            encoder=ReplyEncoder(context),
+            tools=ToolAdapter((), ToolRules()),
+            framer=Framer("sse", **self._limits),
+            stream=self._request.stream,
+            cost_of=self._cost_of,
+            observer=self._observer,
+        )
