@@ -1,0 +1,1 @@
+"""The `responses` dialect: OpenAI's Responses API, on either side of the router."""
