@@ -1,0 +1,1 @@
+"""The `gemini` dialect: Google's generateContent, on either side of the router."""

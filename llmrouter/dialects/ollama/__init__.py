@@ -1,0 +1,1 @@
+"""The `ollama` dialect: Ollama's own API, on either side of the router."""
