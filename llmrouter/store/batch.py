@@ -1,0 +1,148 @@
+"""The rows that some payloads become, by table, as tuples in the order of the columns."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, fields, replace
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from llmrouter.core.events import Event
+from llmrouter.core.ledger import BreakerRow, RequestRecord, RequestRow, ResponseState
+from llmrouter.store.encoding import members, storable, to_json
+from llmrouter.store.packing import BodyPolicy, PackedBody, deflate, pack
+from llmrouter.store.records import (
+    AccountLockRow,
+    Noted,
+    Opening,
+    Payload,
+    account_locks,
+    made_at_us,
+)
+from llmrouter.store.statements import ATTEMPT_COLUMNS
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    Row = TypeVar("Row", bound=DataclassInstance)
+
+StateTuple = tuple[str, int, str | None, str | None, str | None, int, bytes]
+"""A row of ``response_state``."""
+
+_attempt_tuple: Final = attrgetter(*ATTEMPT_COLUMNS)
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one transaction writes."""
+
+    requests: list[RequestRow] = field(default_factory=list)
+    attempts: list[tuple[Any, ...]] = field(default_factory=list)
+    events: list[tuple[int, int, int, str, str]] = field(default_factory=list)
+    bodies: list[PackedBody] = field(default_factory=list)
+    states: list[StateTuple] = field(default_factory=list)
+    breakers: dict[tuple[str, str], BreakerRow] = field(default_factory=dict)
+    locks: dict[tuple[str, str], AccountLockRow] = field(default_factory=dict)
+    opened: list[int] = field(default_factory=list)
+    """Ids of requests that go on."""
+
+
+class BatchMaker:
+    """Turns payloads into a batch.
+
+    With ``whole``, events that were queued earlier are taken in again, since it is not known
+    whether they arrived.  With ``mended``, texts that a database might refuse are mended first.
+    """
+
+    def __init__(self, policy: BodyPolicy, *, whole: bool = False, mended: bool = False) -> None:
+        self._policy = policy
+        self._whole = whole
+        self._mended = mended
+
+    def make(self, payloads: Iterable[Payload]) -> Batch:
+        """The rows of all payloads.  Raises ``TypeError`` for what cannot be written."""
+        batch = Batch()
+        for payload in payloads:
+            match payload:
+                case RequestRecord():
+                    self._add_record(batch, payload)
+                case Opening():
+                    self._add_events(batch, payload.request_id, payload.first_seq, payload.events)
+                    batch.opened.append(payload.request_id)
+                case Noted():
+                    for number, event in payload.events:
+                        self._add_events(batch, number, 0, (event,))
+                        _add_locks(batch, made_at_us(number), (event,))
+                    _add_breakers(batch, payload.breakers)
+        return batch
+
+    def _add_record(self, batch: Batch, record: RequestRecord) -> None:
+        row = _mend(record.request) if self._mended else record.request
+        attempts = map(_mend, record.attempts) if self._mended else record.attempts
+        batch.requests.append(row)
+        batch.attempts += map(_attempt_tuple, attempts)
+        first = 0 if self._whole else record.opened
+        self._add_events(batch, row.id, first, record.events[first:])
+        _add_breakers(batch, record.breakers)
+        _add_locks(batch, row.started_us, record.events)
+        if record.body is not None and self._policy.keeps(row):
+            packed = pack(row.id, record.body)
+            if packed is not None:
+                batch.bodies.append(packed)
+        if record.response_state is not None and self._policy.keeps_states:
+            batch.states.append(_state_tuple(row.id, record.response_state))
+
+    def _add_events(
+        self, batch: Batch, request_id: int, first_seq: int, events: Iterable[Event]
+    ) -> None:
+        for seq, event in enumerate(events, first_seq):
+            data = members(event.data)
+            text = to_json(storable(data) if self._mended else data)
+            batch.events.append((request_id, seq, event.dt_us, event.kind, text))
+
+
+def without(batch: Batch, known: Collection[int]) -> Batch:
+    """The batch without what is stored already of some requests: rows, bodies, states."""
+    return replace(
+        batch,
+        requests=[row for row in batch.requests if row.id not in known],
+        bodies=[body for body in batch.bodies if body.request_id not in known],
+        states=[state for state in batch.states if state[1] not in known],
+    )
+
+
+def _state_tuple(request_id: int, state: ResponseState) -> StateTuple:
+    data = deflate(state.items)
+    # An id is a provider's word: PostgreSQL takes no NUL in it.
+    response_id, previous_id = storable(state.response_id), storable(state.previous_id)
+    conversation_id = storable(state.conversation_id)
+    return (
+        response_id,
+        request_id,
+        previous_id,
+        state.provider,
+        conversation_id,
+        len(data),
+        data,
+    )
+
+
+def _add_breakers(batch: Batch, rows: Iterable[BreakerRow]) -> None:
+    for row in rows:
+        key = (row.provider, row.model)
+        earlier = batch.breakers.get(key)
+        if earlier is None or earlier.updated_us <= row.updated_us:
+            batch.breakers[key] = row
+
+
+def _add_locks(batch: Batch, at_us: int, events: Iterable[Event]) -> None:
+    for row in account_locks(at_us, events):
+        key = (row.provider, row.account)
+        earlier = batch.locks.get(key)
+        if earlier is None or earlier.updated_us <= row.updated_us:
+            batch.locks[key] = row
+
+
+def _mend(row: Row) -> Row:
+    texts = {f.name: getattr(row, f.name) for f in fields(row)}
+    return replace(row, **{k: storable(v) for k, v in texts.items() if isinstance(v, str)})

@@ -1,0 +1,82 @@
+"""How what the ledger keeps becomes JSON: members at their defaults are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import MISSING, fields
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_NO_DEFAULT: Final = object()
+_MAX_INTEGER: Final = 2**63 - 1
+
+
+def members(value: DataclassInstance) -> dict[str, Any]:
+    """The members of a dataclass that differ from their defaults.
+
+    Reading them back through the constructor gives an equal value.
+    """
+    return {
+        name: member
+        for name, default in _defaults(type(value))
+        if (member := getattr(value, name)) != default
+    }
+
+
+def to_json(document: object) -> str:
+    """JSON text.  Raises ``TypeError`` (or a subclass) for what JSON cannot hold."""
+    return orjson.dumps(document, default=_plain).decode()
+
+
+def storable(value: Any) -> Any:
+    """The nearest value that every database takes.
+
+    PostgreSQL refuses NUL in texts, UTF-8 has no surrogates, integers end at 63 bits, and what is
+    neither text, number, list nor mapping is told in words.
+    """
+    match value:
+        case bool() | None:
+            return value
+        case str():
+            return (
+                value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+            )
+        case int():
+            return value if -_MAX_INTEGER <= value <= _MAX_INTEGER else str(value)
+        case Mapping():
+            return {storable(str(key)): storable(member) for key, member in value.items()}
+        case list() | tuple():
+            return [storable(member) for member in value]
+        case float():
+            return value
+        case _:
+            return storable(str(value))
+
+
+@cache
+def _defaults(kind: type[DataclassInstance]) -> tuple[tuple[str, Any], ...]:
+    return tuple(
+        (
+            field.name,
+            field.default
+            if field.default is not MISSING
+            else field.default_factory()
+            if field.default_factory is not MISSING
+            else _NO_DEFAULT,
+        )
+        for field in fields(kind)
+    )
+
+
+def _plain(value: object) -> object:
+    """What orjson does not know by itself."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Set):
+        return sorted(value)
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")

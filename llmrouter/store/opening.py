@@ -1,0 +1,153 @@
+"""Opens a database for a server, in the only right order, and closes it again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from llmrouter.core.clock import Clock
+from llmrouter.core.ids import RequestIds
+from llmrouter.store import migrate
+from llmrouter.store.claim import Claim, claim
+from llmrouter.store.engine import (
+    DatabaseAddress,
+    Durability,
+    explained,
+    open_for_reading,
+    open_for_writing,
+)
+from llmrouter.store.errors import DatabaseTooNew, StoreError
+from llmrouter.store.packing import BodyPolicy
+from llmrouter.store.reader import LedgerReader
+from llmrouter.store.retention import BodyLimits, Purged, purge_step
+from llmrouter.store.scribe import Scribe
+from llmrouter.store.spill import Spill
+from llmrouter.store.versions import ConfigurationVersions
+from llmrouter.store.writer import LedgerSettings, LedgerWriter
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """Everything that a server may set about its database.
+
+    ``node`` is PostgreSQL's alone; None takes the first that is free.
+    """
+
+    address: DatabaseAddress
+    data_dir: Path
+    durability: Durability = "process"
+    ledger: LedgerSettings = field(default_factory=LedgerSettings)
+    bodies: BodyPolicy = field(default_factory=lambda: BodyPolicy(1.0))
+    body_limits: BodyLimits = field(default_factory=BodyLimits)
+    node: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """An open database.  ``recovered`` requests were closed as `abandoned` when it was opened."""
+
+    node: int
+    ids: RequestIds
+    ledger: LedgerWriter
+    reader: LedgerReader
+    versions: ConfigurationVersions
+    recovered: int
+    _limits: BodyLimits
+    _clock: Clock
+
+    async def purge_bodies(self) -> Purged:
+        """Removes bodies that are too old or too many; call it from time to time.
+
+        Each step is a transaction of its own, between which records are written.
+        """
+        bodies = states = messages = freed_bytes = 0
+        while True:
+            step = await self.ledger.transact(self._purge_step)
+            bodies += step.bodies
+            states += step.states
+            messages += step.messages
+            freed_bytes += step.freed_bytes
+            if not step.more:
+                return Purged(bodies, messages, freed_bytes, more=False, states=states)
+
+    def _purge_step(self, connection: Connection) -> Purged:
+        return purge_step(connection, self.node, self._limits, self._clock.now_us())
+
+
+@asynccontextmanager
+async def open_store(settings: StoreSettings, clock: Clock) -> AsyncIterator[Store]:
+    """Claims, migrates, replays the spill file, recovers; on leaving, writes what still waits.
+
+    Raises `StoreError` with what to do.
+    """
+    address = settings.address
+    async with AsyncExitStack() as stack:
+        held: Claim = await asyncio.to_thread(claim, address, settings.node, settings.data_dir)
+        stack.callback(held.release)
+        await asyncio.to_thread(migrate.upgrade, address)
+        writing = open_for_writing(address, settings.durability)
+        stack.callback(writing.dispose)
+        ids = RequestIds(clock, held.node)
+        ledger = LedgerWriter(
+            Scribe(writing, held.node, settings.bodies),
+            Spill(_spill_path(settings, held.node)),
+            ids,
+            settings.ledger,
+        )
+        try:
+            await ledger.start()
+            stack.push_async_callback(ledger.stop)
+            recovered = await ledger.ask(lambda scribe: scribe.recover(clock.now_us()))
+        except DBAPIError as error:
+            raise explained(address, error) from error
+        # It is closed first, so that SQLite can fold its -wal file into the database.
+        reading = open_for_reading(address)
+        stack.push_async_callback(reading.dispose)
+        yield Store(
+            node=held.node,
+            ids=ids,
+            ledger=ledger,
+            reader=LedgerReader(reading),
+            versions=ConfigurationVersions(reading, ledger, clock),
+            recovered=recovered,
+            _limits=settings.body_limits,
+            _clock=clock,
+        )
+
+
+@asynccontextmanager
+async def open_reader(address: DatabaseAddress) -> AsyncIterator[LedgerReader]:
+    """Reads a database, beside a server that may be writing it.
+
+    Raises `StoreError`, too, when there is no database yet or another program's schema in it.
+    """
+    found = await asyncio.to_thread(migrate.current, address)
+    if found is None:
+        raise StoreError(f"there is no ledger at {address.shown} yet; `llmrouter serve` makes one")
+    newest = migrate.newest_revision()
+    if found not in migrate.known_revisions():
+        raise DatabaseTooNew(address.shown, found, newest)
+    if found != newest:
+        raise StoreError(
+            f"database {address.shown} has schema {found}, this program needs {newest}: "
+            "run `llmrouter migrate`"
+        )
+    engine = open_for_reading(address)
+    try:
+        yield LedgerReader(engine)
+    finally:
+        await engine.dispose()
+
+
+def _spill_path(settings: StoreSettings, node: int) -> Path:
+    path = settings.address.path
+    if path is not None:
+        return path.with_name(f"{path.name}.spill")
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return settings.data_dir / f"node-{node}.spill"

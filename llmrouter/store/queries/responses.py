@@ -1,0 +1,52 @@
+"""Replies that a client may go on from, and everything that led to them."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Final
+
+from sqlalchemy import Integer, literal, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from llmrouter.core.ledger import ResponseState
+from llmrouter.store.schema import response_state
+
+LONGEST: Final = 10_000
+"""Replies in a row; it also ends the walk should a provider give an id twice."""
+
+
+async def response_chain(
+    connection: AsyncConnection, response_id: str
+) -> tuple[ResponseState, ...]:
+    """The reply and those before it, oldest first; empty when one of them is not kept."""
+    kept = response_state.c
+    columns = (kept.response_id, kept.previous_id, kept.provider, kept.conversation_id, kept.data)
+    chain = (
+        select(*columns, literal(0, Integer).label("back"))
+        .where(kept.response_id == response_id)
+        .cte("chain", recursive=True)
+    )
+    before = (
+        select(*columns, chain.c.back + 1)
+        .join(chain, kept.response_id == chain.c.previous_id)
+        .where(chain.c.back < LONGEST)
+    )
+    chain = chain.union_all(before)
+    found = (await connection.execute(select(chain).order_by(chain.c.back.desc()))).all()
+    if not found or found[0].previous_id is not None:
+        return ()
+    return tuple(
+        ResponseState(
+            row.response_id,
+            _inflate(row.data),
+            row.previous_id,
+            row.provider,
+            row.conversation_id,
+        )
+        for row in found
+    )
+
+
+def _inflate(data: bytes) -> bytes:
+    # A JSON list begins with a bracket, and zlib's default header with an x.
+    return zlib.decompress(data) if data[:1] == b"x" else data

@@ -1,0 +1,64 @@
+"""One request's whole story: its row, its attempts, and every event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from llmrouter.core.ledger import AttemptRow, RequestRow
+from llmrouter.store.queries.rows import (
+    attempt_row,
+    request_row,
+    select_attempts,
+    select_requests,
+)
+from llmrouter.store.schema import attempt, event, request
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event as it is kept; members at their defaults are left out of ``data``."""
+
+    seq: int
+    dt_us: int
+    kind: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestStory:
+    """What is known of a request; ``request`` is None while it goes on."""
+
+    request_id: int
+    request: RequestRow | None
+    attempts: tuple[AttemptRow, ...]
+    events: tuple[StoredEvent, ...]
+
+    def event(self, kind: str) -> StoredEvent | None:
+        """The last event of a kind."""
+        return next((e for e in reversed(self.events) if e.kind == kind), None)
+
+
+async def request_story(connection: AsyncConnection, request_id: int) -> RequestStory | None:
+    """A request's story; None when the id is unknown."""
+    stored = event.c
+    events = await connection.execute(
+        select(stored.seq, stored.dt_us, stored.kind, stored.data)
+        .where(stored.request_id == request_id)
+        .order_by(stored.seq)
+    )
+    row = (await connection.execute(select_requests().where(request.c.id == request_id))).first()
+    attempts = await connection.execute(
+        select_attempts().where(attempt.c.request_id == request_id).order_by(attempt.c.n)
+    )
+    story = RequestStory(
+        request_id,
+        None if row is None else request_row(row),
+        tuple(attempt_row(found) for found in attempts),
+        tuple(StoredEvent(*found) for found in events),
+    )
+    return story if story.request or story.events else None

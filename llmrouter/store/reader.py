@@ -1,0 +1,117 @@
+"""The ledger as those see it who only read: one method per question, each on one snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from llmrouter.core.ledger import BreakerRow, RequestRow, ResponseState
+from llmrouter.store.engine import snapshot
+from llmrouter.store.queries.bodies import read_body
+from llmrouter.store.queries.conversations import ConversationTurn, last_turn
+from llmrouter.store.queries.corrections import CorrectionCount, corrections
+from llmrouter.store.queries.costs import DayCost, costs_by_day
+from llmrouter.store.queries.metrics import Metrics, metrics
+from llmrouter.store.queries.rejections import Rejection, rejections
+from llmrouter.store.queries.requests import (
+    RequestFilter,
+    RequestPage,
+    recent_requests,
+    request_page,
+    requests_by_client_id,
+)
+from llmrouter.store.queries.responses import response_chain
+from llmrouter.store.queries.states import AccountLock, account_locks, breaker_rows
+from llmrouter.store.queries.story import RequestStory, request_story
+from llmrouter.store.versions import StoredVersions
+
+
+class LedgerReader:
+    """Asks the ledger; what each question means is told where it is answered, in `queries`.
+
+    Every method raises `Overloaded` when the database cannot be read at present.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self.versions = StoredVersions(engine)
+        """The router configuration's versions."""
+
+    async def metrics(self, since_us: int | None = None) -> Metrics:
+        """What live traffic amounts to."""
+        async with snapshot(self._engine) as connection:
+            return await metrics(connection, since_us)
+
+    async def recent_requests(self, limit: int) -> tuple[RequestRow, ...]:
+        """The live requests that arrived last, newest first."""
+        async with snapshot(self._engine) as connection:
+            return await recent_requests(connection, limit)
+
+    async def request_page(
+        self,
+        *,
+        before_id: int | None = None,
+        limit: int = 50,
+        wanted: RequestFilter | None = None,
+    ) -> RequestPage:
+        """Requests below an id, newest first."""
+        async with snapshot(self._engine) as connection:
+            return await request_page(connection, before_id=before_id, limit=limit, wanted=wanted)
+
+    async def requests_by_client_id(
+        self, client_request_id: str, limit: int = 10
+    ) -> tuple[RequestRow, ...]:
+        """The requests that a client sent with this X-Request-Id, newest first."""
+        async with snapshot(self._engine) as connection:
+            return await requests_by_client_id(connection, client_request_id, limit)
+
+    async def request_story(self, request_id: int) -> RequestStory | None:
+        """Everything that is known of a request."""
+        async with snapshot(self._engine) as connection:
+            return await request_story(connection, request_id)
+
+    async def rejections(
+        self, *, limit: int = 50, since_us: int | None = None
+    ) -> tuple[Rejection, ...]:
+        """The requests that were refused last, and why."""
+        async with snapshot(self._engine) as connection:
+            return await rejections(connection, limit=limit, since_us=since_us)
+
+    async def corrections(self, *, since_us: int | None = None) -> tuple[CorrectionCount, ...]:
+        """What people said of categories."""
+        async with snapshot(self._engine) as connection:
+            return await corrections(connection, since_us=since_us)
+
+    async def last_turn(self, conversation_id: str) -> ConversationTurn | None:
+        """How the last answered turn of a conversation went."""
+        async with snapshot(self._engine) as connection:
+            return await last_turn(connection, conversation_id)
+
+    async def costs_by_day(
+        self, *, since_day: str, until_day: str | None = None
+    ) -> tuple[DayCost, ...]:
+        """What live traffic cost."""
+        async with snapshot(self._engine) as connection:
+            return await costs_by_day(connection, since_day=since_day, until_day=until_day)
+
+    async def breakers(self, now_us: int) -> tuple[BreakerRow, ...]:
+        """Every breaker as it was left."""
+        async with snapshot(self._engine) as connection:
+            return await breaker_rows(connection, now_us)
+
+    async def account_locks(self, now_us: int) -> tuple[AccountLock, ...]:
+        """Every account that is still locked."""
+        async with snapshot(self._engine) as connection:
+            return await account_locks(connection, now_us)
+
+    async def body(self, request_id: int) -> Mapping[str, Any] | None:
+        """A request's body; None when it was not kept, or is no longer."""
+        async with snapshot(self._engine) as connection:
+            return await read_body(connection, request_id)
+
+    async def response_chain(self, response_id: str) -> tuple[ResponseState, ...]:
+        """Everything that led to a reply, and the reply, oldest first."""
+        async with self._engine.connect() as connection:
+            return await response_chain(connection, response_id)

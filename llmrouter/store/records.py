@@ -1,0 +1,86 @@
+"""What is handed to the ledger's writer, and what it costs to keep it waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from llmrouter.core.events import AccountLocked, AccountUnlocked, Event
+from llmrouter.core.ids import EPOCH_MS, NODE_BITS, SEQUENCE_BITS
+from llmrouter.core.ledger import BreakerRow, RequestRecord
+
+ID_SHIFT = NODE_BITS + SEQUENCE_BITS
+"""By how many bits an id's milliseconds are shifted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Events of a request that goes on; ``first_seq`` is the place of the first of them."""
+
+    request_id: int
+    events: tuple[Event, ...]
+    first_seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Events that belong to no request, each with an id of its own, and breakers set by hand."""
+
+    events: tuple[tuple[int, Event], ...]
+    breakers: tuple[BreakerRow, ...] = ()
+
+
+Payload = Opening | Noted | RequestRecord
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLockRow:
+    """Until when an account is passed over (wall clock); 0 is not at all."""
+
+    provider: str
+    account: str
+    until_us: int
+    reason: str
+    updated_us: int
+
+
+def waiting_bytes(payload: Payload) -> int:
+    """About how much memory a payload holds while it waits."""
+    match payload:
+        case RequestRecord():
+            state = payload.response_state
+            kept = len(payload.body or b"") + (0 if state is None else len(state.items))
+            return 1024 + 512 * len(payload.events) + kept
+        case Opening() | Noted():
+            return 512 + 512 * len(payload.events)
+
+
+def account_locks(at_us: int, events: Iterable[Event]) -> list[AccountLockRow]:
+    """What some events, counted from a moment, say about accounts."""
+    rows = []
+    for event in events:
+        match event.data:
+            case AccountLocked() as locked:
+                rows.append(
+                    AccountLockRow(
+                        locked.provider,
+                        locked.account,
+                        locked.until_us,
+                        locked.reason,
+                        at_us + event.dt_us,
+                    )
+                )
+            case AccountUnlocked() as unlocked:
+                rows.append(
+                    AccountLockRow(
+                        unlocked.provider, unlocked.account, 0, unlocked.reason, at_us + event.dt_us
+                    )
+                )
+            case _:
+                pass
+    return rows
+
+
+def made_at_us(request_id: int) -> int:
+    """When an id was made (wall clock, to the millisecond)."""
+    return ((request_id >> ID_SHIFT) + EPOCH_MS) * 1_000

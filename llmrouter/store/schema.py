@@ -1,0 +1,304 @@
+"""The ledger's tables.
+
+Times are microseconds since 1970 (UTC), durations microseconds, money nano-dollars, ids 63-bit
+integers in order of time (`llmrouter.core.ids`); NULL is "not known", never zero.  JSON is TEXT
+on SQLite and JSONB on PostgreSQL: ``data ->> 'member'`` reads both.  For people there are the
+views of `llmrouter.store.views`, in dollars and ISO times.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+# INTEGER lets SQLite keep the rows in the order of their ids, without a second index.
+Big: Final = BigInteger().with_variant(Integer(), "sqlite")
+Json: Final = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+metadata: Final = MetaData()
+
+request = Table(
+    "request",
+    metadata,
+    Column("id", Big, primary_key=True, autoincrement=False),
+    Column("started_us", Big, nullable=False),
+    Column("node", Integer, nullable=False),
+    Column("config_version", Integer, nullable=False),
+    Column("key_id", Text),
+    Column("client_request_id", Text),
+    Column("conversation_id", Text),
+    Column("endpoint", Text, nullable=False),
+    Column("dialect", Text, nullable=False),
+    Column("requested_model", Text),
+    Column("category", Text),
+    Column("decided_by", Text),
+    Column("mode", Text),
+    Column("provider", Text),
+    Column("model", Text),
+    Column("stream", Boolean, nullable=False),
+    Column("ending", Text, nullable=False),
+    Column("http_status", Integer, nullable=False),
+    Column("error_class", Text),
+    Column("attempts", Integer, nullable=False),
+    Column("duration_us", Big, nullable=False),
+    Column("first_token_us", Big),
+    Column("classify_us", Big),
+    Column("overhead_us", Big),
+    Column("input_tokens", Big),
+    Column("output_tokens", Big),
+    Column("cache_read_tokens", Big),
+    Column("cache_write_tokens", Big),
+    Column("reasoning_tokens", Big),
+    Column("usage_source", Text, nullable=False),
+    Column("cost_nusd", Big),
+    Column("cost_basis", Text, nullable=False),
+    Column("price_id", Big),
+    Column("purpose", Text, nullable=False),
+    Column("replay_id", Big),
+    # Facts that have no column of their own yet.
+    Column("data", Json),
+)
+Index("ix_request_started", request.c.started_us)
+# A request without a key or a conversation is never looked for by it.
+Index(
+    "ix_request_key",
+    request.c.key_id,
+    request.c.started_us,
+    sqlite_where=text("key_id IS NOT NULL"),
+    postgresql_where=text("key_id IS NOT NULL"),
+)
+Index(
+    "ix_request_conversation",
+    request.c.conversation_id,
+    request.c.id,
+    sqlite_where=text("conversation_id IS NOT NULL"),
+    postgresql_where=text("conversation_id IS NOT NULL"),
+)
+Index(
+    "ix_request_client_request",
+    request.c.client_request_id,
+    sqlite_where=text("client_request_id IS NOT NULL"),
+    postgresql_where=text("client_request_id IS NOT NULL"),
+)
+# What went wrong is rare and much asked for.
+Index(
+    "ix_request_not_completed",
+    request.c.ending,
+    request.c.id,
+    sqlite_where=text("ending <> 'completed'"),
+    postgresql_where=text("ending <> 'completed'"),
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("request_id", Big, primary_key=True, autoincrement=False),
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    Column("started_us", Big, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("counted", Boolean, nullable=False),
+    Column("http_status", Integer),
+    Column("error_class", Text),
+    Column("connect_us", Big),
+    Column("headers_us", Big),
+    Column("first_token_us", Big),
+    Column("duration_us", Big),
+    Column("input_tokens", Big),
+    Column("output_tokens", Big),
+    Column("cache_read_tokens", Big),
+    Column("cache_write_tokens", Big),
+    Column("reasoning_tokens", Big),
+    Column("usage_source", Text, nullable=False),
+    Column("cost_nusd", Big),
+    Column("cost_basis", Text, nullable=False),
+    Column("price_id", Big),
+    Column("provider_request_id", Text),
+    sqlite_with_rowid=False,
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("request_id", Big, primary_key=True, autoincrement=False),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("dt_us", Big, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("data", Json, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+HISTOGRAM_BITS: Final = range(10, 33)
+"""A duration of b bits, in microseconds, is counted in column ``…_log2_b``: column 11 counts
+1.024 ms up to 2.048 ms; the first also what is shorter, the last (36 minutes) what is longer."""
+
+SUMMED: Final = (
+    "requests",
+    "attempts",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "cost_nusd",
+    "unknown_costs",
+    "duration_us",
+    "first_tokens",
+    "first_token_us",
+)
+"""What usage rows add up.  Sums are over what is known: ``unknown_costs`` counts the requests that
+``cost_nusd`` leaves out, ``first_tokens`` those that ``first_token_us`` takes in."""
+
+MEASURES: Final = (
+    *SUMMED,
+    *(f"duration_log2_{bits}" for bits in HISTOGRAM_BITS),
+    *(f"first_token_log2_{bits}" for bits in HISTOGRAM_BITS),
+)
+"""Every column of a usage row that is no part of its key."""
+
+
+def _measures() -> list[Column[int]]:
+    return [Column(name, Big, nullable=False) for name in MEASURES]
+
+
+def _key(name: str) -> Column[str]:
+    """A part of a usage row's key; empty text stands for what a request does not have."""
+    return Column(name, Text, primary_key=True)
+
+
+# Live requests only: what /metrics shows of the last hours.  `hour` is 2026-11-20T13.
+usage_hour = Table(
+    "usage_hour",
+    metadata,
+    _key("hour"),
+    Column("node", Integer, primary_key=True, autoincrement=False),
+    _key("provider"),
+    _key("model"),
+    _key("ending"),
+    *_measures(),
+    sqlite_with_rowid=False,
+)
+
+# Every request.  `day` is 2026-11-20.
+usage_day = Table(
+    "usage_day",
+    metadata,
+    _key("day"),
+    Column("node", Integer, primary_key=True, autoincrement=False),
+    _key("key_id"),
+    _key("provider"),
+    _key("model"),
+    _key("category"),
+    _key("ending"),
+    _key("purpose"),
+    *_measures(),
+    sqlite_with_rowid=False,
+)
+
+# Live requests only: how they were classified.
+usage_mode = Table(
+    "usage_mode",
+    metadata,
+    _key("hour"),
+    Column("node", Integer, primary_key=True, autoincrement=False),
+    _key("category"),
+    _key("mode"),
+    Column("requests", Big, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+breaker = Table(
+    "breaker",
+    metadata,
+    Column("provider", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("open_until_us", Big),
+    Column("updated_us", Big, nullable=False),
+)
+
+# An unlocked account keeps its row, with `until_us` 0.
+account_lock = Table(
+    "account_lock",
+    metadata,
+    Column("provider", Text, primary_key=True),
+    Column("account", Text, primary_key=True),
+    Column("until_us", Big, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("updated_us", Big, nullable=False),
+)
+
+config_version = Table(
+    "config_version",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("created_us", Big, nullable=False),
+    Column("parent", Integer),
+    Column("author", Text, nullable=False),
+    Column("note", Text),
+    Column("sha256", Text, nullable=False),
+    # PostgreSQL's JSON, unlike JSONB, keeps the order of the members.
+    Column("document", JSON(none_as_null=True), nullable=False),
+)
+# One row per process that ever wrote.  Every request of the node that has events and no row has
+# an id of at least `oldest_open_id`; `stored_bytes` counts what its bodies take.
+node = Table(
+    "node",
+    metadata,
+    Column("node", Integer, primary_key=True, autoincrement=False),
+    Column("oldest_open_id", Big, nullable=False),
+    Column("stored_bytes", Big, nullable=False),
+)
+
+# A request's document with its messages replaced by their hashes; JSON, or zlib over JSON.
+body = Table(
+    "body",
+    metadata,
+    Column("request_id", Big, primary_key=True, autoincrement=False),
+    Column("stored_bytes", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
+# Each message once.  No body newer than `last_id` by more than ten minutes uses it.
+message = Table(
+    "message",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("last_id", Big, nullable=False),
+    Column("stored_bytes", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+Index("ix_message_last", message.c.last_id)
+
+# What a conversation gained by one reply (Responses): a JSON list, or zlib over it.  What was
+# before is in the row of `previous_id`.
+response_state = Table(
+    "response_state",
+    metadata,
+    Column("response_id", Text, primary_key=True),
+    Column("request_id", Big, nullable=False),
+    Column("previous_id", Text),
+    Column("provider", Text),
+    Column("conversation_id", Text),
+    Column("stored_bytes", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+Index("ix_response_state_request", response_state.c.request_id)

@@ -1,0 +1,208 @@
+"""Writes batches into the tables, one transaction each; used by the writing thread alone."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from operator import attrgetter
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy.exc import DBAPIError
+
+from llmrouter.core.ledger import BreakerRow
+from llmrouter.store import schema
+from llmrouter.store.batch import Batch, BatchMaker, without
+from llmrouter.store.engine import kind_of
+from llmrouter.store.packing import FRESH_FOR, BodyPolicy, PackedBody, RecentMessages, deflate
+from llmrouter.store.records import AccountLockRow, Payload
+from llmrouter.store.recovery import find_abandoned
+from llmrouter.store.rollups import Key, sum_up
+from llmrouter.store.statements import REQUEST_COLUMNS, run, statements_for
+
+T = TypeVar("T")
+
+MAX_BATCH: Final = 200
+"""Payloads in one transaction: beyond this the share of the commit no longer matters."""
+
+_VARIABLES_AT_ONCE: Final = 500  # SQLite before 3.32 takes 999 in one statement
+
+_TURNS: Final = 0x6C6C6D74  # "llmt"; the first half of the advisory lock of each node's turns
+
+_request_tuple: Final = attrgetter(*REQUEST_COLUMNS)
+_breaker_tuple: Final = attrgetter(*BreakerRow.__slots__)
+_lock_tuple: Final = attrgetter(*AccountLockRow.__slots__)
+
+
+class Scribe:
+    """One node's writer; knows the node's open requests and which messages are stored."""
+
+    def __init__(self, engine: Engine, node: int, policy: BodyPolicy) -> None:
+        self._engine = engine
+        self._node = node
+        self._policy = policy
+        self._statements = statements_for(kind_of(engine))
+        self._recent = RecentMessages()
+        self._open: frozenset[int] | set[int] = set()
+        self._newest_id = 0
+        # What earlier processes left open begins here; None once it is closed.
+        self._left_from: int | None = None
+
+    def start(self) -> int:
+        """Learns where earlier processes of this node may have left requests open.
+
+        Gives the newest id in the ledger.
+        """
+        left_from = select(schema.node.c.oldest_open_id).where(schema.node.c.node == self._node)
+        newest_id = select(func.max(schema.event.c.request_id))
+
+        def look(connection: Connection) -> tuple[int | None, int | None]:
+            return connection.execute(left_from).scalar(), connection.execute(newest_id).scalar()
+
+        self._left_from, newest = self.transact(look)
+        return newest or 0
+
+    def stop(self) -> None:
+        """Closes the connection; on SQLite all is in the one file then."""
+        with suppress(DBAPIError, sqlite3.Error):
+            if kind_of(self._engine) == "sqlite":
+                with self._engine.connect() as connection:
+                    # A checkpoint must not stand in a transaction, which SQLAlchemy would begin.
+                    driver: Any = connection.connection.driver_connection
+                    driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._engine.dispose()
+
+    def transact(self, job: Callable[[Connection], T]) -> T:
+        """Runs a job in a transaction of its own, after every other one of this node.
+
+        A server goes on for a moment with what a dead process, or a broken connection, had sent:
+        whoever looks meanwhile would miss what is about to be committed.
+        """
+        with self._engine.begin() as connection:
+            if kind_of(self._engine) == "postgresql":
+                run(connection, self._statements.take_turn, [(_TURNS, self._node)])
+            return job(connection)
+
+    def write(
+        self, payloads: Sequence[Payload], *, again: bool = False, mended: bool = False
+    ) -> None:
+        """Writes some payloads in one transaction.
+
+        With ``again``, some of them may have been written before, and then stay as they are.
+        With ``mended``, texts that a database might refuse are mended first.  Raises what the
+        driver raises, and ``TypeError`` for what cannot be written as JSON.
+        """
+        batch = BatchMaker(self._policy, whole=again, mended=mended).make(payloads)
+        closed = [row.id for row in batch.requests]
+        still_open = self._open.union(batch.opened).difference(closed)
+        newest_id = max(self._newest_id, *closed, *batch.opened, 0)
+        since = [] if self._left_from is None else [self._left_from]
+        oldest_open_id = min(still_open.union(since), default=newest_id)
+        last_uses = self.transact(
+            lambda connection: self._write(connection, batch, oldest_open_id, again=again)
+        )
+        self._open, self._newest_id = still_open, newest_id
+        self._recent.remember(last_uses)
+
+    def recover(self, now_us: int) -> int:
+        """Closes what earlier processes of this node left open, as `abandoned`; how many it was.
+
+        Call it before the first request: whatever is open now was replayed from a spill file.
+        """
+        open_from = [*self._open, *([] if self._left_from is None else [self._left_from])]
+        if not open_from:
+            return 0
+        records = self.transact(
+            lambda connection: find_abandoned(connection, self._node, min(open_from), now_us)
+        )
+        for start in range(0, len(records), MAX_BATCH):
+            self.write(records[start : start + MAX_BATCH])
+        self._left_from = None
+        return len(records)
+
+    def _write(
+        self, connection: Connection, batch: Batch, oldest_open_id: int, *, again: bool
+    ) -> dict[bytes, int]:
+        """Gives the last uses of messages that were noted."""
+        changes_open = bool(batch.requests or batch.opened)
+        if again:
+            batch = without(batch, _stored_requests(connection, [r.id for r in batch.requests]))
+        to = self._statements
+        run(connection, to.insert_request, [_request_tuple(row) for row in batch.requests])
+        run(connection, to.add_attempt if again else to.insert_attempt, batch.attempts)
+        run(connection, to.add_event if again else to.insert_event, batch.events)
+        self._write_rollups(connection, batch)
+        # Nodes that write the same rows must take them in the same order.
+        breakers = [_breaker_tuple(batch.breakers[key]) for key in sorted(batch.breakers)]
+        run(connection, to.set_breaker, breakers)
+        locks = [_lock_tuple(batch.locks[key]) for key in sorted(batch.locks)]
+        run(connection, to.set_account_lock, locks)
+        last_uses, stored_bytes = self._write_bodies(connection, batch.bodies)
+        run(connection, to.set_response_state, batch.states)
+        stored_bytes += sum(stored for *_, stored, _ in batch.states)
+        if changes_open:
+            run(connection, to.set_node, [(self._node, oldest_open_id, stored_bytes)])
+        return last_uses
+
+    def _write_rollups(self, connection: Connection, batch: Batch) -> None:
+        rollups = sum_up(batch.requests)
+        run(connection, self._statements.sum_hour, _rows(rollups.hours))
+        run(connection, self._statements.sum_day, _rows(rollups.days))
+        run(connection, self._statements.sum_mode, _rows(rollups.modes))
+
+    def _write_bodies(
+        self, connection: Connection, bodies: Sequence[PackedBody]
+    ) -> tuple[dict[bytes, int], int]:
+        """Gives the messages' last uses as they now are stored, and the bytes that were added."""
+        used_by: dict[bytes, int] = {}
+        contents: dict[bytes, bytes] = {}
+        for body in bodies:
+            for digest in self._recent.unsure(body.messages, body.request_id):
+                used_by[digest] = max(used_by.get(digest, 0), body.request_id)
+                contents[digest] = body.messages[digest]
+        last_uses = _last_uses(connection, sorted(used_by))
+        new = [
+            (digest, used_by[digest], len(data), data)
+            for digest in sorted(used_by.keys() - last_uses.keys())
+            if (data := deflate(contents[digest]))
+        ]
+        again = [
+            (used_by[digest], digest)
+            for digest, last_id in last_uses.items()
+            if last_id < used_by[digest] - FRESH_FOR
+        ]
+        rows = [(body.request_id, len(body.data), body.data) for body in bodies]
+        run(connection, self._statements.insert_body, rows)
+        run(connection, self._statements.add_message, new)
+        run(connection, self._statements.use_message, again)
+        last_uses.update((row[0], row[1]) for row in new)
+        last_uses.update((digest, last_id) for last_id, digest in again)
+        return last_uses, sum(row[1] for row in rows) + sum(row[2] for row in new)
+
+
+def _rows(sums: dict[Key, list[int]]) -> list[tuple[Any, ...]]:
+    return [(*key, *measures) for key, measures in sums.items()]
+
+
+def _stored_requests(connection: Connection, ids: Sequence[int]) -> set[int]:
+    found: set[int] = set()
+    for some in _slices(ids):
+        statement = select(schema.request.c.id).where(schema.request.c.id.in_(some))
+        found.update(connection.execute(statement).scalars())
+    return found
+
+
+def _last_uses(connection: Connection, hashes: Sequence[bytes]) -> dict[bytes, int]:
+    """The last noted use of those messages that are stored."""
+    found: dict[bytes, int] = {}
+    message = schema.message.c
+    for some in _slices(hashes):
+        statement = select(message.hash, message.last_id).where(message.hash.in_(some))
+        found.update((row.hash, row.last_id) for row in connection.execute(statement))
+    return found
+
+
+def _slices(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(values), _VARIABLES_AT_ONCE):
+        yield values[start : start + _VARIABLES_AT_ONCE]

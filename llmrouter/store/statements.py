@@ -1,0 +1,125 @@
+"""The statements that write the ledger, compiled once for a kind of database.
+
+They go to the driver as they are, with tuples: at thousands of requests a second, building each
+statement and each row anew would be most of the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, Final
+
+from sqlalchemy import Connection, Dialect, Table, Update, bindparam, update
+from sqlalchemy.dialects import postgresql, registry, sqlite
+from sqlalchemy.sql.elements import ColumnElement
+
+from llmrouter.store import schema
+from llmrouter.store.engine import DatabaseKind
+
+Insert = sqlite.Insert | postgresql.Insert
+
+REQUEST_COLUMNS: Final = tuple(c.name for c in schema.request.columns if c.name != "data")
+ATTEMPT_COLUMNS: Final = tuple(c.name for c in schema.attempt.columns)
+
+
+class Statements:
+    """SQL texts that take one tuple per row, in the order of the table's columns."""
+
+    def __init__(self, kind: DatabaseKind) -> None:
+        self._kind = kind
+        driver, style = (
+            ("sqlite", "qmark") if kind == "sqlite" else ("postgresql.psycopg", "format")
+        )
+        self._dialect: Dialect = registry.load(driver)(paramstyle=style)
+        self.insert_request = self._insert(schema.request, REQUEST_COLUMNS)
+        self.insert_attempt = self._insert(schema.attempt)
+        self.insert_event = self._insert(schema.event)
+        self.insert_body = self._insert(schema.body)
+        self.add_attempt = self._insert(schema.attempt, unless_known=True)
+        self.add_event = self._insert(schema.event, unless_known=True)
+        self.add_message = self._insert(schema.message, unless_known=True)
+        self.sum_hour = self._sum(schema.usage_hour, schema.MEASURES)
+        self.sum_day = self._sum(schema.usage_day, schema.MEASURES)
+        self.sum_mode = self._sum(schema.usage_mode, ("requests",))
+        self.set_response_state = self._set_unless_newer(schema.response_state, "request_id")
+        self.set_breaker = self._set_unless_newer(schema.breaker)
+        self.set_account_lock = self._set_unless_newer(schema.account_lock)
+        self.set_node = self._set_node()
+        # PostgreSQL's alone: a lock until the end of the transaction.
+        self.take_turn = "SELECT pg_advisory_xact_lock(%s, %s)"
+        self.use_message = self._compile(
+            # Parameters in the order of the text: last_id, hash.
+            update(schema.message)
+            .values(last_id=bindparam("used_by", type_=schema.Big))
+            .where(schema.message.c.hash == bindparam("used"))
+        )
+
+    def _insert(
+        self, table: Table, columns: Iterable[str] | None = None, *, unless_known: bool = False
+    ) -> str:
+        statement = self._into(table)
+        if columns is not None:
+            statement = statement.values({name: bindparam(name) for name in columns})
+        return self._compile(statement.on_conflict_do_nothing() if unless_known else statement)
+
+    def _sum(self, table: Table, measures: Iterable[str]) -> str:
+        """Adds to the row with the same key, or makes it."""
+        statement = self._into(table)
+        sums: dict[str, ColumnElement[Any]] = {
+            name: table.c[name] + statement.excluded[name] for name in measures
+        }
+        return self._upsert(statement, table, sums)
+
+    def _set_unless_newer(self, table: Table, age: str = "updated_us") -> str:
+        """Replaces the row with the same key, if this one is not older: spilled rows come late."""
+        statement = self._into(table)
+        values: dict[str, ColumnElement[Any]] = {
+            column.name: statement.excluded[column.name]
+            for column in table.columns
+            if not column.primary_key
+        }
+        newer = statement.excluded[age] >= table.c[age]
+        return self._upsert(statement, table, values, newer)
+
+    def _set_node(self) -> str:
+        statement = self._into(schema.node)
+        excluded = statement.excluded
+        return self._upsert(
+            statement,
+            schema.node,
+            {
+                "oldest_open_id": excluded["oldest_open_id"],
+                "stored_bytes": schema.node.c.stored_bytes + excluded["stored_bytes"],
+            },
+        )
+
+    def _upsert(
+        self,
+        statement: Insert,
+        table: Table,
+        values: dict[str, ColumnElement[Any]],
+        where: ColumnElement[bool] | None = None,
+    ) -> str:
+        key = list(table.primary_key.columns)
+        return self._compile(
+            statement.on_conflict_do_update(index_elements=key, set_=values, where=where)
+        )
+
+    def _into(self, table: Table) -> Insert:
+        return sqlite.insert(table) if self._kind == "sqlite" else postgresql.insert(table)
+
+    def _compile(self, statement: Insert | Update) -> str:
+        return str(statement.compile(dialect=self._dialect))
+
+
+@cache
+def statements_for(kind: DatabaseKind) -> Statements:
+    """The statements of one kind of database."""
+    return Statements(kind)
+
+
+def run(connection: Connection, statement: str, rows: list[tuple[Any, ...]]) -> None:
+    """Runs a statement once per row; not at all without rows."""
+    if rows:
+        connection.exec_driver_sql(statement, rows)

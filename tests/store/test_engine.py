@@ -1,0 +1,106 @@
+"""Database addresses, and what each way of opening one allows."""
+
+from __future__ import annotations
+
+import importlib.machinery
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from llmrouter.store import engine
+from llmrouter.store.engine import DatabaseAddress, open_for_reading, open_for_writing, read_address
+from llmrouter.store.errors import AddressInvalid, DatabaseUnreachable, DriverMissing
+from llmrouter.store.migrate import upgrade
+
+
+def test_without_a_url_the_database_is_a_file_in_the_data_folder(tmp_path: Path) -> None:
+    address = read_address(None, tmp_path)
+    assert (address.kind, address.path) == ("sqlite", tmp_path / "llmrouter.db")
+
+
+@pytest.mark.parametrize(
+    ("url", "kind"),
+    [
+        ("sqlite:////var/lib/x.db", "sqlite"),
+        ("sqlite+aiosqlite:////var/lib/x.db", "sqlite"),
+        ("postgresql://u:p@h/d", "postgresql"),
+        ("postgres://u:p@h/d", "postgresql"),
+        ("postgresql+asyncpg://u:p@h/d", "postgresql"),
+    ],
+)
+def test_urls_are_understood_whatever_driver_they_name(url: str, kind: str) -> None:
+    address = read_address(url, Path())
+    assert address.kind == kind
+    assert address.url.drivername in ("sqlite+pysqlite", "postgresql+psycopg")
+
+
+@pytest.mark.parametrize("url", ["mysql://h/d", "sqlite://", "sqlite:///:memory:", "nonsense"])
+def test_other_urls_are_refused_with_the_variable_s_name(url: str) -> None:
+    with pytest.raises(AddressInvalid, match=r"LLMROUTER_DATABASE_URL.*sqlite.*"):
+        read_address(url, Path())
+
+
+def test_a_missing_driver_is_named_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def nothing(_name: str) -> importlib.machinery.ModuleSpec | None:
+        return None
+
+    monkeypatch.setattr(engine, "find_spec", nothing)
+    with pytest.raises(DriverMissing, match=r"pip install 'llmrouter\[postgresql\]'"):
+        read_address("postgresql://h/d", Path())
+
+
+def test_a_password_is_never_shown() -> None:
+    address = read_address("postgresql://u:hush@127.0.0.1:1/d", Path())
+    assert "hush" not in address.shown
+    with pytest.raises(DatabaseUnreachable) as caught:
+        upgrade(address)
+    assert "hush" not in str(caught.value)
+    assert "127.0.0.1" in str(caught.value)
+
+
+async def test_readers_cannot_write(database: DatabaseAddress) -> None:
+    reading = open_for_reading(database)
+    with pytest.raises(DBAPIError, match=r"(?i)read-?only"):
+        async with reading.begin() as connection:
+            await connection.execute(text("DELETE FROM request"))
+    await reading.dispose()
+
+
+async def test_a_reader_sees_one_moment(database: DatabaseAddress) -> None:
+    writing, reading = open_for_writing(database), open_for_reading(database)
+    count = text("SELECT count(*) FROM node")
+    async with reading.connect() as connection:
+        assert (await connection.execute(count)).scalar() == 0
+        with writing.begin() as other:
+            other.execute(text("INSERT INTO node VALUES (0, 0, 0)"))
+        assert (await connection.execute(count)).scalar() == 0
+    async with reading.connect() as connection:
+        assert (await connection.execute(count)).scalar() == 1
+    await reading.dispose()
+    writing.dispose()
+
+
+@pytest.mark.parametrize(("durability", "level"), [("process", 1), ("power", 2)])
+def test_durability_is_sqlites_synchronous(
+    durability: engine.Durability, level: int, sqlite_database: DatabaseAddress
+) -> None:
+    writing = open_for_writing(sqlite_database, durability)
+    with writing.connect() as connection:
+        assert connection.execute(text("PRAGMA synchronous")).scalar() == level
+        assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+    writing.dispose()
+
+
+@pytest.mark.parametrize("name", ["a b", "a%20b", "a?b#c", "ä"])
+async def test_paths_are_taken_as_they_are(name: str, tmp_path: Path) -> None:
+    address = read_address(None, tmp_path / name)
+    upgrade(address)
+    reading = open_for_reading(address)
+    async with reading.connect() as connection:
+        assert (await connection.execute(text("SELECT count(*) FROM request"))).scalar() == 0
+    await reading.dispose()
+    assert (tmp_path / name / "llmrouter.db").exists()

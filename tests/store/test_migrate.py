@@ -1,0 +1,189 @@
+"""The schema: made, brought up to date, taken back, and refused."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, create_engine, inspect, text
+from sqlalchemy.pool import NullPool
+
+from llmrouter.store import migrate, schema
+from llmrouter.store.engine import DatabaseAddress, read_address
+from llmrouter.store.errors import (
+    DatabaseDamaged,
+    DatabaseInUse,
+    DatabaseTooNew,
+    DatabaseUnwritable,
+)
+from llmrouter.store.views import VIEW_NAMES
+from tests.store.samples import locked
+
+
+def shape(connection: Connection) -> dict[str, Any]:
+    """Everything that a schema is made of, by table."""
+    inspector = inspect(connection)
+    without_rowid = (
+        connection.scalars(
+            text("SELECT name FROM sqlite_master WHERE sql LIKE '%WITHOUT ROWID%'")
+        ).all()
+        if connection.dialect.name == "sqlite"
+        else []
+    )
+    tables = [name for name in inspector.get_table_names() if name != "alembic_version"]
+    return {
+        name: {
+            "columns": [
+                (c["name"], repr(c["type"]), c["nullable"], c["default"])
+                for c in inspector.get_columns(name)
+            ],
+            "key": inspector.get_pk_constraint(name)["constrained_columns"],
+            "indexes": [
+                [
+                    index["name"],
+                    index["column_names"],
+                    index["unique"],
+                    {k: str(v) for k, v in index.get("dialect_options", {}).items()},
+                ]
+                for index in sorted(inspector.get_indexes(name), key=lambda i: str(i["name"]))
+            ],
+            "without_rowid": name in without_rowid,
+        }
+        for name in tables
+    }
+
+
+def test_the_migrations_make_what_the_metadata_says(
+    empty_database: DatabaseAddress, tmp_path: Path
+) -> None:
+    migrate.upgrade(empty_database)
+    with create_engine(empty_database.url, poolclass=NullPool).connect() as connection:
+        migrated = shape(connection)
+
+    migrate.downgrade(empty_database, "base")
+    with create_engine(empty_database.url, poolclass=NullPool).begin() as connection:
+        assert shape(connection) == {}
+        assert inspect(connection).get_view_names() == []
+        schema.metadata.create_all(connection)
+        assert migrated == shape(connection)
+
+
+def test_a_new_database_has_every_view_and_the_newest_revision(
+    empty_database: DatabaseAddress,
+) -> None:
+    assert migrate.current(empty_database) is None
+    migrate.upgrade(empty_database)
+    assert migrate.current(empty_database) == migrate.newest_revision()
+    with create_engine(empty_database.url, poolclass=NullPool).connect() as connection:
+        assert set(inspect(connection).get_view_names()) == set(VIEW_NAMES)
+
+
+def test_a_missing_view_is_made_again_and_nothing_else_changes(
+    empty_database: DatabaseAddress,
+) -> None:
+    database = empty_database
+    migrate.upgrade(database)
+    with create_engine(database.url, poolclass=NullPool).begin() as connection:
+        connection.execute(text("DROP VIEW v_breakers"))
+        connection.execute(text("INSERT INTO node VALUES (7, 1, 2)"))
+    migrate.upgrade(database)
+    with create_engine(database.url, poolclass=NullPool).connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM v_breakers")).scalar() == 0
+        assert connection.execute(text("SELECT stored_bytes FROM node")).scalar() == 2
+
+
+def test_a_database_of_a_newer_program_is_refused_and_left_alone(
+    empty_database: DatabaseAddress,
+) -> None:
+    database = empty_database
+    migrate.upgrade(database)
+    with create_engine(database.url, poolclass=NullPool).begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(DatabaseTooNew, match=r"9999.*newer llmrouter.*--upgrade"):
+        migrate.upgrade(database)
+    assert migrate.current(database) == "9999"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda content: b"not a database " * 1000, id="something else"),
+        pytest.param(lambda content: content[: len(content) // 2], id="cut in half"),
+        pytest.param(
+            lambda content: content[:8192] + b"\xff" * 16384 + content[24576:], id="overwritten"
+        ),
+    ],
+)
+def test_a_damaged_file_is_refused_named_and_left_as_it_was(
+    damage: Any, sqlite_database: DatabaseAddress
+) -> None:
+    path = sqlite_database.path
+    assert path is not None
+    path.write_bytes(damage(path.read_bytes()))
+    before = path.read_bytes()
+    with pytest.raises(DatabaseDamaged) as caught:
+        migrate.upgrade(sqlite_database)
+    assert str(path) in str(caught.value)
+    assert ".recover" in str(caught.value)
+    assert path.read_bytes() == before
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    address = read_address(f"sqlite:///{tmp_path}/file/llmrouter.db", tmp_path)
+    with pytest.raises(DatabaseUnwritable, match=r"file/llmrouter\.db.*LLMROUTER_DATA_DIR"):
+        migrate.upgrade(address)
+
+
+def test_a_file_that_another_program_writes_is_not_called_unwritable(
+    sqlite_database: DatabaseAddress,
+) -> None:
+    with locked(sqlite_database), pytest.raises(DatabaseInUse, match="another program"):
+        migrate.upgrade(sqlite_database)
+
+
+def test_file_and_folder_are_for_their_owner_alone(tmp_path: Path) -> None:
+    address = read_address(None, tmp_path / "data")
+    migrate.upgrade(address)
+    assert address.path is not None
+    assert address.path.stat().st_mode & 0o777 == 0o600
+    assert address.path.parent.stat().st_mode & 0o777 == 0o700
+
+
+KILLED_WHILE_MIGRATING = """
+import os, signal, sys
+from pathlib import Path
+from alembic import op
+from llmrouter.store import migrate
+from llmrouter.store.engine import read_address
+
+create_table, left = op.create_table, 5
+
+def create_some(*arguments, **options):
+    global left
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    left -= 1
+    create_table(*arguments, **options)
+
+op.create_table = create_some
+migrate.upgrade(read_address(sys.argv[1], Path.cwd()))
+"""
+
+
+def test_a_start_that_was_killed_while_migrating_leaves_no_trace(
+    empty_database: DatabaseAddress, tmp_path: Path
+) -> None:
+    url = empty_database.url.render_as_string(hide_password=False)
+    command = [sys.executable, "-c", KILLED_WHILE_MIGRATING, url]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    killed = subprocess.run(command, env=environment, cwd=tmp_path, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert migrate.current(empty_database) is None
+    migrate.upgrade(empty_database)
+    assert migrate.current(empty_database) == migrate.newest_revision()

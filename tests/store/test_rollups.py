@@ -1,0 +1,125 @@
+"""Law: the usage rows say nothing else than the rows that they sum up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from llmrouter.core.clock import FakeClock
+from llmrouter.core.ledger import RequestRecord
+from llmrouter.core.routing import Ending, Purpose
+from llmrouter.store.engine import DatabaseAddress
+from llmrouter.store.opening import StoreSettings, open_store
+from llmrouter.store.schema import HISTOGRAM_BITS
+from tests.store.samples import NOW_US, answered, ask
+
+ENDINGS: list[Ending] = ["completed", "failed", "interrupted", "disconnected"]
+PURPOSES: list[Purpose] = ["live", "replay", "imported"]
+HOUR_US = 3_600_000_000
+
+requests = st.builds(
+    lambda **values: values,
+    started_us=st.integers(NOW_US - 30 * HOUR_US, NOW_US),
+    category=st.sampled_from(["code", "tools"]),
+    model=st.sampled_from(["harbour/beacon-1", "isle/tide/large"]),
+    cost_nusd=st.none() | st.integers(0, 10**12),
+    duration_us=st.integers(50_000, 10**10),
+    ending=st.sampled_from(ENDINGS),
+    purpose=st.sampled_from(PURPOSES),
+    key_id=st.none() | st.just("k-1"),
+)
+
+SUMS = """
+    sum({n}), sum(attempts), coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0),
+    coalesce(sum(cost_nusd), 0), sum({unknown}), sum(duration_us), sum({first}),
+    coalesce(sum(first_token_us), 0)
+"""
+OF_ROWS = SUMS.format(
+    n="1",
+    unknown="CASE WHEN cost_nusd IS NULL THEN 1 ELSE 0 END",
+    first="CASE WHEN first_token_us IS NULL THEN 0 ELSE 1 END",
+)
+OF_USAGE = SUMS.format(n="requests", unknown="unknown_costs", first="first_tokens")
+DAY_KEY = "coalesce(key_id, ''), provider, model, category, ending, purpose"
+
+
+async def write(database: DatabaseAddress, data_dir: Path, drawn: list[dict[str, object]]) -> None:
+    clock = FakeClock()
+    async with open_store(StoreSettings(database, data_dir), clock) as store:
+        await store.ledger.transact(
+            lambda connection: [
+                connection.execute(text(f"DELETE FROM {table}"))
+                for table in (
+                    "request",
+                    "attempt",
+                    "event",
+                    "usage_hour",
+                    "usage_day",
+                    "usage_mode",
+                )
+            ]
+        )
+        records: list[RequestRecord] = [
+            answered(store.ids.next(), **values)  # type: ignore[arg-type]  # drawn by name
+            for values in drawn
+        ]
+        await asyncio.gather(*(store.ledger.close(record) for record in records))
+
+
+def histogram(database: DatabaseAddress, measure: str) -> dict[int, int]:
+    columns = ", ".join(f"sum({measure}_log2_{bits})" for bits in HISTOGRAM_BITS)
+    [counts] = ask(database, f"SELECT {columns} FROM usage_day")
+    return {bits: int(n) for bits, n in zip(HISTOGRAM_BITS, counts, strict=True) if n}
+
+
+@settings(
+    max_examples=8,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(drawn=st.lists(requests, min_size=1, max_size=12))
+def test_usage_rows_sum_up_the_request_rows(
+    drawn: list[dict[str, object]], database: DatabaseAddress, tmp_path: Path
+) -> None:
+    asyncio.run(write(database, tmp_path, drawn))
+
+    by_day = f"SELECT {DAY_KEY}, {{}} FROM {{}} GROUP BY {DAY_KEY} ORDER BY {DAY_KEY}"
+    assert ask(database, by_day.format(OF_USAGE, "usage_day")) == ask(
+        database, by_day.format(OF_ROWS, "request")
+    )
+    live = f"SELECT {OF_ROWS} FROM request WHERE purpose = 'live' HAVING count(*) > 0"
+    hours = f"SELECT {OF_USAGE} FROM usage_hour HAVING count(*) > 0"
+    assert ask(database, hours) == ask(database, live)
+    modes = "SELECT category, mode, {} FROM {} GROUP BY category, mode ORDER BY category, mode"
+    assert ask(database, modes.format("sum(requests)", "usage_mode")) == ask(
+        database, modes.format("count(*)", "(SELECT * FROM request WHERE purpose = 'live') AS r")
+    )
+    durations = Counter(
+        min(max(us.bit_length(), HISTOGRAM_BITS[0]), HISTOGRAM_BITS[-1])
+        for (us,) in ask(database, "SELECT duration_us FROM request")
+    )
+    assert histogram(database, "duration") == durations
+    [(first_tokens,)] = ask(database, "SELECT count(first_token_us) FROM request")
+    assert sum(histogram(database, "first_token").values()) == first_tokens
+
+
+def test_days_and_hours_are_those_of_utc(database: DatabaseAddress, tmp_path: Path) -> None:
+    last_of_day_us = 1_789_948_799_999_999  # 2026-09-20T23:59:59.999999Z
+    drawn: list[dict[str, object]] = [
+        {"started_us": last_of_day_us},
+        {"started_us": last_of_day_us + 1},
+    ]
+    asyncio.run(write(database, tmp_path, drawn))
+    assert ask(database, "SELECT day, requests FROM usage_day ORDER BY day") == [
+        ("2026-09-20", 1),
+        ("2026-09-21", 1),
+    ]
+    assert ask(database, "SELECT hour FROM usage_hour ORDER BY hour") == [
+        ("2026-09-20T23",),
+        ("2026-09-21T00",),
+    ]

@@ -1,0 +1,150 @@
+"""What the pipeline hands to the ledger is there afterwards, once, as it was."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import orjson
+import pytest
+
+from llmrouter.core.events import (
+    AccountLocked,
+    AccountUnlocked,
+    BreakerReset,
+    Event,
+    ServerStarted,
+    read_event,
+)
+from llmrouter.core.ledger import BreakerRow
+from llmrouter.policy.fold import fold_request
+from llmrouter.store.engine import DatabaseAddress
+from llmrouter.store.opening import Store
+from tests.store.samples import answered, ask, beginning, files
+
+
+async def test_a_closed_request_is_there_with_attempts_and_events(store: Store) -> None:
+    record = answered(store.ids.next(), conversation_id="c-1", key_id="k-1")
+    await store.ledger.close(record)
+    story = await store.reader.request_story(record.request.id)
+    assert story is not None
+    assert story.request == record.request
+    assert story.attempts == record.attempts
+    assert [(e.kind, e.dt_us) for e in story.events] == [(e.kind, e.dt_us) for e in record.events]
+
+
+async def test_stored_events_fold_into_the_stored_rows(store: Store) -> None:
+    record = answered(store.ids.next(), cost_nusd=None)
+    await store.ledger.close(record)
+    story = await store.reader.request_story(record.request.id)
+    assert story is not None
+    events = [read_event(e.kind, e.dt_us, e.data) for e in story.events]
+    assert tuple(events) == record.events
+    assert fold_request(story.request_id, events) == (story.request, story.attempts)
+
+
+async def test_events_that_were_opened_early_are_written_once(store: Store) -> None:
+    record = answered(store.ids.next(), opened=7)
+    store.ledger.open(record.request.id, record.events[:5])
+    store.ledger.open(record.request.id, record.events[5:7], first_seq=5)
+    await store.ledger.close(record)
+    story = await store.reader.request_story(record.request.id)
+    assert story is not None
+    assert [e.seq for e in story.events] == list(range(len(record.events)))
+
+
+async def test_a_request_that_goes_on_has_a_story_without_a_row(store: Store) -> None:
+    request_id = store.ids.next()
+    store.ledger.open(request_id, beginning())
+    await store.ledger.transact(lambda _: None)
+    story = await store.reader.request_story(request_id)
+    assert story is not None
+    assert story.request is None
+    assert len(story.events) == 5
+    assert await store.reader.request_story(request_id + 1) is None
+
+
+async def test_noted_events_get_ids_of_their_own(store: Store, database: DatabaseAddress) -> None:
+    store.ledger.note([Event(0, ServerStarted("1.0", 0)), Event(0, BreakerReset("a/b"))])
+    await store.ledger.transact(lambda _: None)
+    kinds = ask(database, "SELECT kind, seq FROM event ORDER BY request_id")
+    assert kinds == [("server.started", 0), ("breaker.reset", 0)]
+
+
+async def test_breakers_keep_their_newest_state(store: Store) -> None:
+    def row(state: str, updated_us: int) -> BreakerRow:
+        return BreakerRow("harbour", "fog-2", state, 3, None, updated_us)
+
+    await store.ledger.close(answered(store.ids.next(), breakers=(row("open", 20),)))
+    await store.ledger.close(answered(store.ids.next(), breakers=(row("closed", 10),)))
+    assert await store.reader.breakers(0) == (row("open", 20),)
+    store.ledger.note([Event(0, BreakerReset("harbour/fog-2"))], [row("closed", 30)])
+    await store.ledger.transact(lambda _: None)
+    assert await store.reader.breakers(0) == (row("closed", 30),)
+
+
+async def test_account_locks_follow_their_events(store: Store) -> None:
+    lock = Event(0, AccountLocked("harbour", "second", 9_000_000, "quota"))
+    unlock = Event(1_000_000, AccountUnlocked("harbour", "second", "it worked again"))
+    store.ledger.note([lock])
+    await store.ledger.transact(lambda _: None)
+    [found] = await store.reader.account_locks(now_us=8_000_000)
+    assert (found.account, found.until_us, found.reason) == ("second", 9_000_000, "quota")
+    assert await store.reader.account_locks(now_us=9_000_000) == ()
+    store.ledger.note([unlock])
+    await store.ledger.transact(lambda _: None)
+    assert await store.reader.account_locks(now_us=8_000_000) == ()
+
+
+async def test_a_close_that_is_cancelled_loses_nothing(store: Store) -> None:
+    record = answered(store.ids.next())
+    closing = asyncio.create_task(store.ledger.close(record))
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    await store.ledger.transact(lambda _: None)
+    story = await store.reader.request_story(record.request.id)
+    assert story is not None
+    assert story.request == record.request
+
+
+async def test_a_record_that_no_database_takes_goes_aside_alone(
+    store: Store, tmp_path: Path
+) -> None:
+    good = [answered(store.ids.next()) for _ in range(3)]
+    bad = answered(store.ids.next())
+    bad = replace(bad, request=replace(bad.request, duration_us=2**80))
+    async with asyncio.TaskGroup() as group:
+        for record in (good[0], bad, *good[1:]):
+            group.create_task(store.ledger.close(record))
+    for record in good:
+        story = await store.reader.request_story(record.request.id)
+        assert story is not None
+        assert story.request == record.request
+    assert store.ledger.rejected == 1
+    assert store.ledger.healthy
+    [aside] = files(tmp_path, "*.rejected")
+    kept = orjson.loads(orjson.loads(aside.read_bytes())["line"])
+    assert kept["request"]["id"] == bad.request.id
+
+
+async def test_an_id_that_is_taken_is_not_overwritten(store: Store) -> None:
+    first = answered(store.ids.next(), category="code")
+    await store.ledger.close(first)
+    await store.ledger.close(answered(first.request.id, category="tools"))
+    story = await store.reader.request_story(first.request.id)
+    assert story is not None
+    assert story.request == first.request
+    assert store.ledger.rejected == 1
+
+
+async def test_texts_that_a_database_refuses_are_mended(store: Store) -> None:
+    record = answered(store.ids.next(), client_request_id="a\0b\ud800", category="c\0de")
+    await store.ledger.close(record)
+    story = await store.reader.request_story(record.request.id)
+    assert story is not None
+    assert story.request is not None
+    assert story.request.client_request_id in ("a\N{REPLACEMENT CHARACTER}b?", "a\0b?")
+    assert store.ledger.rejected == 0
