@@ -1,0 +1,1 @@
+"""Calls to providers over HTTP; the only room that knows httpx."""

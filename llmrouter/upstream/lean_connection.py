@@ -1,0 +1,129 @@
+"""One HTTP/1.1 connection, without streams and locks: the event loop calls it, it calls nobody."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol, cast
+
+import httpx
+
+from llmrouter.upstream.lean_pool import Origin
+from llmrouter.upstream.lean_reply import IncomingReply
+from llmrouter.upstream.progress import Progress
+
+READ_AHEAD_BYTES = 256 * 1024
+"""How much of a body may wait for a slow reader; then the provider waits."""
+
+WHOLE_BYTES = 64 * 1024
+"""Up to here a copy costs less than a second system call."""
+
+
+class Owner(Protocol):
+    """Who is told that a connection is free or gone."""
+
+    def released(self, connection: LeanConnection) -> None: ...
+
+    def lost(self, connection: LeanConnection) -> None: ...
+
+
+class LeanConnection(asyncio.Protocol):
+    """Carries one request after the other to ``origin``."""
+
+    _transport: asyncio.Transport  # from `connection_made` on, before anybody else has it
+
+    def __init__(self, origin: Origin, owner: Owner) -> None:
+        self.origin = origin
+        self._owner = owner
+        self._reply: IncomingReply | None = None
+        self._is_uploading = False
+        self._is_reading_paused = False
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it can carry a request now."""
+        return not self._transport.is_closing()
+
+    async def send(self, head: bytes, body: bytes, progress: Progress) -> IncomingReply:
+        """Sends a request and waits for its reply's head.
+
+        Raises `httpx.TransportError`; whatever is raised, the connection is closed.
+        """
+        reply = self._reply = IncomingReply(progress)
+        progress.sending()
+        try:
+            if len(body) <= WHOLE_BYTES:
+                self._transport.write(head + body)
+            else:
+                self._transport.write(head)
+                self._transport.write(body)
+            if not self._is_uploading:
+                progress.sent()
+            await reply.head()
+        except BaseException:
+            self._reply = None
+            self.close()
+            raise
+        return reply
+
+    async def take(self, reply: IncomingReply) -> bytes:
+        """What has arrived of the reply's body; empty at its end.  Raises as `send` does."""
+        try:
+            data = await reply.take()
+        except BaseException:
+            self.close()
+            raise
+        self._resume_reading()
+        return data
+
+    def release(self) -> None:
+        """The call is over: back to the pool, or closed when the provider has not finished."""
+        reply, self._reply = self._reply, None
+        if reply is None:
+            return
+        if reply.is_complete and reply.keeps_alive and self.is_usable and not self._is_uploading:
+            self._resume_reading()
+            self._owner.released(self)
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """Closes at once; what was not sent is thrown away."""
+        self._transport.abort()
+
+    # What the event loop tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
+
+    def data_received(self, data: bytes) -> None:
+        if self._reply is None:
+            self.close()  # nothing was asked
+            return
+        self._reply.feed(data)
+        if self._reply.pending_bytes > READ_AHEAD_BYTES and not self._is_reading_paused:
+            self._is_reading_paused = True
+            self._transport.pause_reading()
+
+    def eof_received(self) -> None:
+        if self._reply is not None:
+            self._reply.end()
+
+    def pause_writing(self) -> None:
+        self._is_uploading = True
+
+    def resume_writing(self) -> None:
+        self._is_uploading = False
+        if self._reply is not None and not self._reply.has_head:
+            self._reply.progress.sent()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._owner.lost(self)
+        if self._reply is not None:
+            failure = httpx.ReadError(str(exc) if exc else "the connection was closed")
+            failure.__cause__ = exc
+            self._reply.fail(failure)
+
+    def _resume_reading(self) -> None:
+        if self._is_reading_paused and self.is_usable:
+            self._is_reading_paused = False
+            self._transport.resume_reading()

@@ -1,0 +1,215 @@
+"""One reply as it comes off the wire: its head, its framing, and the body that nobody took yet."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+from httptools import HttpParserError, HttpResponseParser
+
+from llmrouter.upstream.progress import Progress
+
+HEAD_BYTES = 100 * 1024
+"""What the head may be long, as in httpcore; the trailers of a chunked body count, too."""
+
+_SWITCHING = 101
+_WITHOUT_BODY = (204, 304)
+
+
+class IncomingReply:
+    """The reply to one request, fed by its connection and read by its call.
+
+    ``is_complete``: the framing says that it is whole.  ``keeps_alive``: the connection may carry
+    another request afterwards.  ``pending_bytes`` have arrived and were not taken.
+    """
+
+    __slots__ = (
+        "_error",
+        "_fed_bytes",
+        "_header_bytes",
+        "_is_close_delimited",
+        "_is_parsed",
+        "_parser",
+        "_pending",
+        "_waiter",
+        "has_head",
+        "headers",
+        "is_complete",
+        "keeps_alive",
+        "pending_bytes",
+        "progress",
+        "status",
+    )
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.has_head = False
+        self.is_complete = False
+        self.keeps_alive = False
+        self.pending_bytes = 0
+        self._pending: list[bytes] = []
+        self._fed_bytes = 0  # until the head is there
+        self._header_bytes = 0
+        self._is_close_delimited = False
+        self._error: httpx.TransportError | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        # One for each reply: what a reply leaves behind in it is no part of the next one.
+        self._parser = HttpResponseParser(self)
+        self._is_parsed = False
+        # As h11 reads them, and RFC 9112 (2.2, 6.3) allows; chunk sizes are padded by some servers.
+        self._parser.set_dangerous_leniencies(
+            lenient_chunked_length=True,
+            lenient_optional_cr_before_lf=True,
+            lenient_spaces_after_chunk_size=True,
+        )
+
+    # What the connection tells
+
+    def feed(self, data: bytes) -> None:
+        """Takes what arrived."""
+        self.progress.received(data)
+        if self._is_parsed:
+            self.keeps_alive = False  # there is more than the reply
+            return
+        is_first = not (self.has_head or self._fed_bytes)
+        if is_first and not data.startswith(b"H"):
+            self.fail(httpx.RemoteProtocolError("it does not begin like a reply of HTTP/1"))
+            return
+        try:
+            self._parser.feed_data(data)
+        except HttpParserError as error:
+            self._break_off(error)
+        if not self.has_head:
+            self._fed_bytes += len(data)
+            if self._fed_bytes > HEAD_BYTES:
+                self.fail(_too_long())
+        if self.is_complete:
+            self._stop_parsing()
+        if self.has_head:
+            self._wake()
+
+    def end(self) -> None:
+        """The provider closed its side."""
+        self.keeps_alive = False
+        if self.is_complete:
+            return
+        self.progress.received(b"")
+        if self._is_close_delimited:
+            self.is_complete = True
+            self._let_go()
+        else:
+            self.fail(httpx.RemoteProtocolError("the provider closed the connection"))
+
+    def fail(self, error: httpx.TransportError) -> None:
+        """Nothing more will come; what has come can still be taken."""
+        self.keeps_alive = False
+        if not self.is_complete and self._error is None:
+            self._error = error
+        self._let_go()
+
+    # What the call asks
+
+    async def head(self) -> None:
+        """Waits until status and headers are there.  Raises `httpx.TransportError`."""
+        while not self.has_head:
+            if self._error is not None:
+                raise self._error
+            await self._more()
+
+    async def take(self) -> bytes:
+        """All of the body that has arrived; empty at its end.  Raises `httpx.TransportError`."""
+        while not self._pending:
+            if self.is_complete:
+                return b""
+            if self._error is not None:
+                raise self._error
+            await self._more()
+        data = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
+        self._pending.clear()
+        self.pending_bytes = 0
+        return data
+
+    # What the parser finds
+
+    def on_message_begin(self) -> None:
+        if self.is_complete:
+            raise httpx.RemoteProtocolError("a second reply")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._header_bytes += len(name) + len(value)
+        if self._header_bytes > HEAD_BYTES:
+            raise _too_long()
+        if not self.has_head:
+            self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if status < 100 or status == _SWITCHING:
+            raise httpx.RemoteProtocolError(f"status {status} answers no request")
+        if status < 200:
+            self.headers.clear()  # of 100 Continue or 103 Early Hints: the reply is yet to come
+            return
+        self._is_close_delimited = _is_close_delimited(status, self.headers)
+        self.status = status
+        self.has_head = True
+        # h11 takes bare line feeds in a head, and nowhere else.
+        self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=False)
+
+    def on_body(self, data: bytes) -> None:
+        self._pending.append(data)
+        self.pending_bytes += len(data)
+
+    def on_message_complete(self) -> None:
+        if self.has_head:
+            self.is_complete = True
+            self.keeps_alive = self._parser.should_keep_alive()
+
+    def _break_off(self, error: HttpParserError) -> None:
+        """What our own checks found, or the parser."""
+        self.keeps_alive = False
+        cause = error.__context__
+        if isinstance(cause, httpx.TransportError):
+            self.fail(cause)
+        else:
+            self.fail(httpx.RemoteProtocolError(str(error)))
+
+    async def _more(self) -> None:
+        waiter = self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _let_go(self) -> None:
+        self._stop_parsing()
+        self._wake()
+
+    def _stop_parsing(self) -> None:
+        if not self._is_parsed:
+            self._is_parsed = True
+            del self._parser  # they hold each other
+
+
+def _is_close_delimited(status: int, headers: list[tuple[bytes, bytes]]) -> bool:
+    """Whether the body ends with the connection.
+
+    Raises `httpx.RemoteProtocolError` for a framing that is not known, as h11 does.
+    """
+    codings = [value for name, value in headers if name.lower() == b"transfer-encoding"]
+    if codings:
+        if len(codings) > 1 or codings[0].strip().lower() != b"chunked":
+            raise httpx.RemoteProtocolError("a transfer-encoding other than chunked")
+        return False
+    if status in _WITHOUT_BODY:
+        return False
+    return all(name.lower() != b"content-length" for name, _ in headers)
+
+
+def _too_long() -> httpx.RemoteProtocolError:
+    return httpx.RemoteProtocolError(f"the reply's head is longer than {HEAD_BYTES} bytes")

@@ -1,0 +1,98 @@
+"""How far a call has come, and the clock of the stage that it is in."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import ContextVar
+from typing import Final
+
+from llmrouter.core.clock import Clock
+from llmrouter.core.errors import Phase
+from llmrouter.core.upstream import UpstreamCall
+
+EXTENSION: Final = "llmrouter.progress"
+"""The request extension under which a transport finds the call's `Progress`.
+
+A transport that knows nothing of it works too: the call then has one clock for everything, and its
+failures are told with less detail.
+"""
+
+
+class Progress:
+    """Written by the transport as the call goes on, read when it fails.
+
+    ``is_reused``: no connection was opened for it.  ``has_response_bytes``: the provider has begun
+    to answer.  ``is_at_eof``: it has closed its side.
+    """
+
+    def __init__(self, call: UpstreamCall, clock: Clock) -> None:
+        self.phase: Phase = "connect"
+        self.is_reused = True
+        self.has_response_bytes = False
+        self.is_at_eof = False
+        self.connect_us: int | None = None
+        self._connect_s = call.connect_s
+        self._headers_s = call.headers_s
+        self._clock = clock
+        self._begun_us = clock.monotonic_us()
+        self._timeout: asyncio.Timeout | None = None
+
+    def start_clock(self) -> asyncio.Timeout:
+        """The clock that runs until the headers are there, moved on by each stage."""
+        self._timeout = asyncio.timeout(self._connect_s + self._headers_s)
+        return self._timeout
+
+    def stop_clock(self) -> None:
+        """The headers are there: what follows has other clocks."""
+        self.phase = "body"
+        self._timeout = None
+
+    def elapsed_us(self) -> int:
+        """Since the call began."""
+        return self._clock.monotonic_us() - self._begun_us
+
+    @property
+    def limit_s(self) -> float:
+        """How long the stage that it is in may take."""
+        return self._headers_s if self.phase in ("send", "headers") else self._connect_s
+
+    def resolving(self) -> None:
+        """A connection has to be opened: its clock runs until TLS is up."""
+        self.phase = "dns"
+        self.is_reused = False
+        self._allow(self._connect_s)
+
+    def connecting(self) -> None:
+        self.phase = "connect"
+
+    def securing(self) -> None:
+        self.phase = "tls"
+
+    def sending(self) -> None:
+        """A part of the request is about to be written."""
+        if self.phase != "send":
+            self.phase = "send"
+            self._allow(self._headers_s)
+            if not self.is_reused and self.connect_us is None:
+                self.connect_us = self.elapsed_us()
+
+    def sent(self) -> None:
+        """That part is written; if it was the last one, the provider's time begins."""
+        self.phase = "headers"
+        self._allow(self._headers_s)
+
+    def received(self, data: bytes) -> None:
+        """Bytes arrived, or none when the provider closed."""
+        if data:
+            self.has_response_bytes = True
+        else:
+            self.is_at_eof = True
+
+    def _allow(self, seconds: float) -> None:
+        if self._timeout is not None:
+            self._timeout.reschedule(asyncio.get_running_loop().time() + seconds)
+
+
+CURRENT: ContextVar[Progress | None] = ContextVar("progress", default=None)
+"""The call that this task is opening.  httpcore hands requests to its network streams without
+saying whose they are."""
