@@ -1,0 +1,165 @@
+"""The running configuration: compiled once per version, pinned by each request, replaced whole."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from llmrouter.core.configuration import RouterConfig
+from llmrouter.core.errors import ConfigurationInvalid, FieldError, NotFound
+from llmrouter.core.events import ConfigActivated, ConfigRejected, Event
+from llmrouter.core.ledger import ConfigurationVersion
+from llmrouter.pipeline.ports import Ledger, Versions
+from llmrouter.policy.seeds import as_document, parse_text
+from llmrouter.policy.table import RoutingTable, compile_table
+
+Edit = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+Read = Callable[[Mapping[str, Any], str], RouterConfig]
+"""Reads a document (in the sparse form) that came from the named source; raises
+`ConfigurationInvalid`."""
+
+
+class ActiveConfiguration:
+    """Holds the table that new requests pin, and makes new versions.
+
+    Changes are taken one after the other.  One that does not validate changes nothing: it raises
+    `ConfigurationInvalid` with every fault and leaves a ``config.rejected`` event.
+    """
+
+    def __init__(self, versions: Versions, ledger: Ledger, read: Read) -> None:
+        self._versions = versions
+        self._ledger = ledger
+        self._read = read
+        self._changing = asyncio.Lock()
+        self._table: RoutingTable | None = None
+        self._version: ConfigurationVersion | None = None
+
+    @property
+    def table(self) -> RoutingTable:
+        """The compiled running version."""
+        if self._table is None:
+            raise RuntimeError("the configuration has not been started")
+        return self._table
+
+    @property
+    def version(self) -> ConfigurationVersion:
+        """The running version as it is kept."""
+        if self._version is None:
+            raise RuntimeError("the configuration has not been started")
+        return self._version
+
+    async def start(self) -> None:
+        """Takes up the newest version; in an empty ledger, the built-in one becomes the first."""
+        latest = await self._versions.latest()
+        if latest is None:
+            latest = await self._versions.add(
+                {}, parent=None, author="default", note="the built-in configuration"
+            )
+        self._activate(latest, self._read(latest.document, f"version {latest.number}"))
+
+    async def replace(
+        self,
+        document: Mapping[str, Any],
+        *,
+        author: str,
+        note: str | None = None,
+        source: str | None = None,
+    ) -> ConfigurationVersion:
+        """Makes a whole document the running version."""
+        return await self.edit(lambda _: document, author=author, note=note, source=source)
+
+    async def edit(
+        self,
+        change: Edit,
+        *,
+        author: str,
+        note: str | None = None,
+        source: str | None = None,
+    ) -> ConfigurationVersion:
+        """Makes a changed copy of the running document the new running version.
+
+        ``source`` is what errors name as the document's origin, the author if nothing else.
+        """
+        source = source or author
+        async with self._changing:
+            parent = self.version
+            try:
+                document = as_document(change(parent.document), source=source)
+                config = self._read(document, source)
+            except ConfigurationInvalid as error:
+                self.reject(error)
+                raise
+            version = await self._versions.add(
+                document, parent=parent.number, author=author, note=note
+            )
+            self._activate(version, config)
+            return version
+
+    async def rollback(self, number: int, *, author: str) -> ConfigurationVersion:
+        """Makes an earlier version's document the newest one."""
+        earlier = await self._versions.get(number)
+        if earlier is None:
+            raise NotFound(
+                f"there is no configuration version {number}; the newest is {self.version.number}",
+                code="version_not_found",
+            )
+        return await self.replace(
+            earlier.document, author=author, note=f"rolled back to version {number}"
+        )
+
+    async def load_file(self, path: Path) -> ConfigurationVersion | None:
+        """Imports a file when its content is not what was last imported from it.
+
+        Raises `ConfigurationInvalid`; the running version stays.
+        """
+        source = str(path)
+        text = await asyncio.to_thread(_read_text, path)
+        try:
+            document = as_document(parse_text(text, source), source=source)
+        except ConfigurationInvalid as error:
+            self.reject(error)
+            raise
+        note = file_note(path)
+        known = await self._versions.last_imported(note)
+        if known is not None and known.document == document:
+            return None
+        return await self.replace(document, author="file", note=note, source=source)
+
+    def reject(self, error: ConfigurationInvalid) -> None:
+        """Records that an offered configuration was refused."""
+        self._ledger.note([Event(0, ConfigRejected(error.source, _shown(error)))])
+
+    def _activate(self, version: ConfigurationVersion, config: RouterConfig) -> None:
+        self._table = compile_table(version.number, version.document, config)
+        self._version = version
+        self._ledger.note(
+            [
+                Event(
+                    0,
+                    ConfigActivated(version.number, version.parent, version.author, version.note),
+                )
+            ]
+        )
+
+
+def file_note(path: Path) -> str:
+    """How a version says which file it was imported from."""
+    return f"imported from {path.name}"
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationInvalid(
+            [FieldError("file", f"cannot be read: {error}")], source=str(path)
+        ) from error
+
+
+def _shown(error: ConfigurationInvalid) -> tuple[Mapping[str, str], ...]:
+    faults: Sequence[Mapping[str, str]] = [
+        {"field": fault.field, "message": fault.message} for fault in error.errors
+    ]
+    return tuple(faults)

@@ -1,0 +1,373 @@
+"""`Attempt`: one call to one target, from its first byte to its books.
+
+An attempt is *committed* once its first semantic delta has been seen.  It ends exactly once, as
+succeeded, failed or abandoned, with the event that carries its usage and its cost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from llmrouter.core.chat.losses import translation_header
+from llmrouter.core.configuration import LimitsConfig, TimeoutsConfig
+from llmrouter.core.errors import AttemptError, Phase
+from llmrouter.core.events import (
+    AttemptFailed,
+    AttemptFirstToken,
+    AttemptStarted,
+    AttemptSucceeded,
+)
+from llmrouter.core.requests import ChatRequest
+from llmrouter.core.routing import AttemptKind, AttemptOutcome, Target
+from llmrouter.core.upstream import UpstreamCall, UpstreamReply
+from llmrouter.core.usage import UNKNOWN_COST, Cost, Price, Usage, UsageSource
+from llmrouter.dialects.wire import Codec, Dialect, ReplyReader, TargetFacts
+from llmrouter.pipeline.exchange import Exchange
+from llmrouter.pipeline.ports import Upstream
+from llmrouter.policy.failures import Verdict
+from llmrouter.policy.pricing import cost_of, estimate_tokens
+
+ERROR_BODY_BYTES = 64 * 1024
+"""How much of an error reply is read: messages are short, and some errors are whole web pages."""
+
+ERROR_BODY_S = 2.0
+"""How long an error reply may take to arrive: the next target waits for it."""
+
+SEE_OUT_S = 0.25
+"""How long a provider may take to end its reply once it has said that it is over."""
+
+PROVIDER_REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-generation-id", "cf-ray")
+
+RECORDED_LOSSES = 100
+"""A long conversation may lose the same field in each of its messages."""
+
+_NOTHING_BILLED = Cost(0, "computed")
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Everything that one attempt needs to know.
+
+    ``deadline_us`` is the whole request's, in microseconds since it was received.
+    """
+
+    n: int
+    kind: AttemptKind
+    target: Target
+    request: ChatRequest
+    call: UpstreamCall
+    codec: Codec
+    facts: TargetFacts
+    dialect: Dialect
+    dropped: tuple[str, ...]
+    notes: tuple[str, ...]
+    timeouts: TimeoutsConfig
+    limits: LimitsConfig
+    price: Price | None
+    report_cost: bool
+    deadline_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Conversation:
+    """A reply that is being read."""
+
+    reply: UpstreamReply
+    chunks: AsyncIterator[bytes]
+    reader: ReplyReader
+
+
+class Attempt:
+    """Carries out one `Assignment`.  Owned by the call stage; once committed, by its relay."""
+
+    def __init__(self, exchange: Exchange, assignment: Assignment, upstream: Upstream) -> None:
+        self.target = assignment.target
+        self.terminator = b""
+        """What ends the reply in success: known once everything before it has been read."""
+        self._exchange = exchange
+        self._assignment = assignment
+        self._upstream = upstream
+        self._connection = AsyncExitStack()
+        self._conversation: _Conversation | None = None
+        self._begun_us = exchange.elapsed_us()
+        self._first_token_us: int | None = None
+        self._at_end = False
+        self._booked = False
+        exchange.emit(
+            AttemptStarted(
+                n=assignment.n,
+                provider=assignment.target.provider,
+                model=assignment.target.model,
+                account=assignment.target.account,
+                started_us=exchange.clock.now_us(),
+                attempt_kind=assignment.kind,
+                dialect=None if self._is_native else assignment.dialect.name,
+                dropped=assignment.dropped[:RECORDED_LOSSES],
+                translation_notes=assignment.notes[:RECORDED_LOSSES],
+            )
+        )
+
+    @property
+    def translation(self) -> str:
+        """What became of the request on its way: the value of ``x-llmrouter-translation``."""
+        return translation_header(native=self._is_native, dropped=self._assignment.dropped)
+
+    @property
+    def _is_native(self) -> bool:
+        return self._assignment.dialect.name == self._assignment.request.dialect
+
+    @property
+    def committed(self) -> bool:
+        """Whether the first token has been seen."""
+        return self._first_token_us is not None
+
+    @property
+    def duration_us(self) -> int:
+        """Since the attempt began."""
+        return self._exchange.elapsed_us() - self._begun_us
+
+    @property
+    def content_type(self) -> str:
+        """Of the reply to the client."""
+        return self._reading.reader.content_type
+
+    async def open(self) -> None:
+        """Sends the request and reads the reply's headers.  Raises `AttemptError`."""
+        assignment = self._assignment
+        reply = await self._connection.enter_async_context(self._upstream.send(assignment.call))
+        chunks = reply.chunks()
+        self._connection.push_async_callback(_close, chunks)
+        reader = assignment.codec.reader(
+            assignment.request,
+            content_type=reply.headers.get("content-type", ""),
+            event_bytes=assignment.limits.event_bytes,
+            body_bytes=assignment.limits.response_body_bytes,
+            cost_of=self._cost_in_usage if assignment.report_cost else None,
+            facts=assignment.facts,
+        )
+        self._conversation = _Conversation(reply, chunks, reader)
+        if not 200 <= reply.status < 300:
+            body = await self._error_body()
+            raise assignment.dialect.read_error(reply.status, reply.headers, body)
+
+    async def whole(self) -> bytes:
+        """The whole body for the client.  Raises `AttemptError`."""
+        content = b""
+        while not self._at_end:
+            content += await self._advance(self._assignment.timeouts.idle_s, "body")
+        return content + self.terminator
+
+    async def first_part(self) -> bytes:
+        """Everything up to and with the first token, for the client.  Raises `AttemptError`."""
+        observed = self._reading.reader.observed
+        clock = self._exchange.clock
+        until_us = clock.monotonic_us() + round(self._assignment.timeouts.first_token_s * 1e6)
+        content = b""
+        # An answer that is whole but has no token (an empty stop) is an answer, too.
+        while not (self._at_end or observed.first_token):
+            left_s = (until_us - clock.monotonic_us()) / 1e6
+            content += await self._advance(left_s, "first_token")
+        self._commit()
+        return content
+
+    async def next_part(self) -> bytes | None:
+        """The next bytes for the client, None at the end.  Raises `AttemptError`."""
+        if self._at_end:
+            return None
+        return await self._advance(self._assignment.timeouts.idle_s, "stream")
+
+    async def succeed(self) -> None:
+        """Gives the connection back and books a success."""
+        observed = self._reading.reader.observed
+        await self.aclose()
+        usage = observed.usage or self._estimate()
+        source: UsageSource = "provider" if observed.usage is not None else "estimated"
+        account = self._account(usage, source, may_have_billed=True)
+        self._book(AttemptSucceeded(**self._facts("succeeded"), **account))
+
+    def fail(self, error: AttemptError, verdict: Verdict, message: str) -> None:
+        """Books a failure; ``message`` is redacted already.  `aclose` is still to be called."""
+        outcome: AttemptOutcome = "failed"
+        if self.committed:
+            outcome = "interrupted"
+        elif verdict.error_class == "client":
+            outcome = "client_error"
+        facts = self._facts(outcome)
+        if error.status is not None:
+            facts["http_status"] = error.status
+        self._book(
+            AttemptFailed(
+                **facts,
+                **self._account_partial(may_have_billed=verdict.may_have_billed),
+                error_class=verdict.error_class,
+                phase=error.phase,
+                reason=verdict.reason,
+                message=message,
+                counted=verdict.counted,
+            )
+        )
+
+    async def abandon(self, reason: str) -> None:
+        """Stops because the one who asked is gone; what was made so far is billed all the same."""
+        if self._booked:
+            return
+        self._book(
+            AttemptFailed(
+                **self._facts("cancelled"),
+                **self._account_partial(may_have_billed=True),
+                error_class="gone",
+                phase="stream" if self.committed else "first_token",
+                reason=reason,
+            )
+        )
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Gives the connection back, or closes it when the reply was not read to its end."""
+        await self._connection.aclose()
+
+    @property
+    def _reading(self) -> _Conversation:
+        if self._conversation is None:
+            raise RuntimeError("the attempt has not been opened")
+        return self._conversation
+
+    async def _advance(self, clock_s: float, phase: Phase) -> bytes:
+        """Reads on, and gives what the client may have of it."""
+        reader = self._reading.reader
+        data = await self._read(clock_s, phase)
+        if data is None:
+            return self._finish()
+        content = reader.feed(data)
+        if not reader.observed.done:
+            return content
+        await self._see_out()
+        return content + self._finish()
+
+    async def _see_out(self) -> None:
+        """Reads what stands behind the provider's terminator, which matters to nobody but the
+        pool: a connection is used again when its reply has been read to the end."""
+        with suppress(AttemptError, TimeoutError):
+            async with asyncio.timeout(SEE_OUT_S):
+                while (data := await self._read(SEE_OUT_S, "stream")) is not None:
+                    self._reading.reader.feed(data)
+
+    async def _read(self, clock_s: float, phase: Phase) -> bytes | None:
+        """The next chunk, None at the end; raises `AttemptError` when a clock runs out."""
+        left_s = (self._assignment.deadline_us - self._exchange.elapsed_us()) / 1e6
+        try:
+            async with asyncio.timeout(max(0.0, min(clock_s, left_s))):
+                return await anext(self._reading.chunks, None)
+        except AttemptError as error:
+            error.phase = phase  # the transport knows of a body only
+            raise
+        except TimeoutError:
+            which = "the request's total time" if left_s <= clock_s else "the allowed time"
+            raise AttemptError("timeout", phase, f"nothing arrived within {which}") from None
+
+    def _finish(self) -> bytes:
+        content, self.terminator = self._reading.reader.finish()
+        self._at_end = True
+        return content
+
+    async def _error_body(self) -> bytes:
+        body = b""
+        with suppress(AttemptError, TimeoutError):  # the status alone says enough
+            async with asyncio.timeout(ERROR_BODY_S):
+                while len(body) < ERROR_BODY_BYTES:
+                    data = await self._read(self._assignment.timeouts.idle_s, "body")
+                    if data is None:
+                        break
+                    body += data
+        return body[:ERROR_BODY_BYTES]
+
+    def _commit(self) -> None:
+        self._first_token_us = self.duration_us
+        self._exchange.emit(AttemptFirstToken(self._assignment.n, self._first_token_us))
+
+    def _book(self, event: AttemptSucceeded | AttemptFailed) -> None:
+        self._booked = True
+        self._exchange.upstream_us += event.duration_us
+        self._exchange.emit(event)
+
+    def _facts(self, outcome: AttemptOutcome) -> dict[str, Any]:
+        """The fields of an ending event that do not depend on how it ended."""
+        facts: dict[str, Any] = {
+            "n": self._assignment.n,
+            "outcome": outcome,
+            "duration_us": self.duration_us,
+            "first_token_us": self._first_token_us,
+        }
+        if self._conversation is None:
+            return facts
+        reply, observed = self._conversation.reply, self._conversation.reader.observed
+        ids = (reply.headers.get(name) for name in PROVIDER_REQUEST_ID_HEADERS)
+        return facts | {
+            "http_status": reply.status,
+            "connect_us": reply.connect_us,
+            "headers_us": reply.headers_us,
+            "raw_usage": observed.raw_usage,
+            "finish_reason": observed.finish_reason,
+            "response_model": observed.response_model,
+            "provider_request_id": next((i[:200] for i in ids if i), None),
+            "notes": (*observed.notes, *(["conn_retry"] if reply.reconnected else [])),
+        }
+
+    def _account_partial(self, *, may_have_billed: bool) -> dict[str, Any]:
+        """Usage and cost of an attempt that did not come to its end."""
+        observed = self._conversation.reader.observed if self._conversation else None
+        if observed is not None and observed.usage is not None:
+            return self._account(observed.usage, "provider", may_have_billed=may_have_billed)
+        if self.committed:
+            return self._account(self._estimate(), "estimated", may_have_billed=may_have_billed)
+        return self._account(None, "none", may_have_billed=may_have_billed)
+
+    def _account(
+        self, usage: Usage | None, source: UsageSource, *, may_have_billed: bool
+    ) -> dict[str, Any]:
+        cost = self._cost(usage, source, may_have_billed=may_have_billed)
+        usage = usage or Usage()
+        return {
+            "uncached_input_tokens": usage.uncached_input_tokens,
+            "cache_read_tokens": usage.cache_read_tokens,
+            "cache_write_tokens": usage.cache_write_tokens,
+            "text_output_tokens": usage.text_output_tokens,
+            "reasoning_tokens": usage.reasoning_tokens,
+            "usage_source": source,
+            "cost_nusd": cost.nusd,
+            "cost_basis": cost.basis,
+        }
+
+    def _cost(self, usage: Usage | None, source: UsageSource, *, may_have_billed: bool) -> Cost:
+        """The provider's own figure beats ours, and counted tokens beat estimated ones."""
+        observed = self._conversation.reader.observed if self._conversation else None
+        if observed is not None and observed.reported_cost_nusd is not None:
+            return Cost(observed.reported_cost_nusd, "provider_reported")
+        if usage is None:
+            return UNKNOWN_COST if may_have_billed else _NOTHING_BILLED
+        nusd = self._cost_in_usage(usage)
+        if nusd is None:
+            return UNKNOWN_COST
+        return Cost(nusd, "computed" if source == "provider" else "estimated")
+
+    def _cost_in_usage(self, usage: Usage) -> int | None:
+        price = self._assignment.price
+        return None if price is None else cost_of(usage, price)
+
+    def _estimate(self) -> Usage:
+        """Tokens by our own count, from what was sent and what arrived."""
+        observed = self._reading.reader.observed
+        return Usage(
+            uncached_input_tokens=estimate_tokens(len(self._assignment.call.body)),
+            text_output_tokens=estimate_tokens(observed.output_characters),
+        )
+
+
+async def _close(chunks: AsyncIterator[bytes]) -> None:
+    close = getattr(chunks, "aclose", None)
+    if close is not None:
+        await close()

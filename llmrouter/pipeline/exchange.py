@@ -1,0 +1,189 @@
+"""`Exchange`: one request's trip through the pipeline."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar, overload
+
+from llmrouter.core.clock import Clock
+from llmrouter.core.errors import RouterError
+from llmrouter.core.events import Event, EventData
+from llmrouter.core.ledger import BreakerRow, RequestRecord, ResponseState
+from llmrouter.core.requests import ChatRequest
+from llmrouter.core.routing import Classification, Decision, Ending, Purpose, Target
+from llmrouter.dialects.wire import Dialect
+from llmrouter.pipeline.ports import Client, Ledger
+from llmrouter.policy.envelope import Authored
+from llmrouter.policy.table import Resolution, RoutingTable
+
+T = TypeVar("T")
+
+
+class Slot(Generic[T]):
+    """A member of an exchange that exactly one stage fills, once.
+
+    Reading it before that raises ``LookupError``: a stage stands in the wrong place of the list.
+    """
+
+    def __set_name__(self, owner: type[object], name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, exchange: None, owner: type[object]) -> Slot[T]: ...
+    @overload
+    def __get__(self, exchange: Exchange, owner: type[object]) -> T: ...
+    def __get__(self, exchange: Exchange | None, owner: type[object]) -> Slot[T] | T:
+        if exchange is None:
+            return self
+        try:
+            value: T = exchange.slots[self._name]
+        except KeyError:
+            raise LookupError(f"no stage has filled `{self._name}` yet") from None
+        return value
+
+    def __set__(self, exchange: Exchange, value: T) -> None:
+        if self._name in exchange.slots:
+            raise ValueError(f"`{self._name}` is filled already")
+        exchange.slots[self._name] = value
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, and what they sent around the body.  Header names are in lower case.
+
+    ``provider`` is the one that the address names, which then answers alone; ``counts``: tokens
+    are to be counted, nothing is to be generated.
+    """
+
+    endpoint: str
+    headers: Mapping[str, str]
+    key_id: str | None = None
+    purpose: Purpose = "live"
+    client_request_id: str | None = None
+    provider: str | None = None
+    counts: bool = False
+
+
+class Relay(Protocol):
+    """The rest of a streamed answer, already begun upstream."""
+
+    @property
+    def terminator(self) -> bytes:
+        """What ends the stream in success; known once there are no more parts."""
+
+    async def next_part(self) -> bytes | None:
+        """The next bytes for the client, None at the end.
+
+        Raises `StreamBroken` when the stream breaks; the attempt is accounted by then.
+        """
+
+    async def abandon(self, reason: str) -> None:
+        """Stops the stream and accounts for what had arrived; after the end it does nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the client gets: a whole body, or a relay that still runs."""
+
+    status: int
+    content_type: str
+    body: bytes = b""
+    relay: Relay | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Exchange:
+    """One request: its id, the pinned configuration version, its events, and what stages found.
+
+    Made before anything else, so that every request has an id and an ending.
+    """
+
+    caller: Slot[Caller] = Slot()
+    body: Slot[bytes] = Slot()
+    request: Slot[ChatRequest] = Slot()
+    client: Slot[Client] = Slot()
+    resolution: Slot[Resolution] = Slot()
+    authored: Slot[Authored] = Slot()
+    conversation_id: Slot[str | None] = Slot()
+    classification: Slot[Classification] = Slot()
+    route: Slot[str | None] = Slot()
+    decision: Slot[Decision] = Slot()
+    reply: Slot[Reply] = Slot()
+    ending: Slot[Ending] = Slot()
+    response_state: Slot[ResponseState | None] = Slot()
+    record: Slot[RequestRecord] = Slot()
+
+    def __init__(
+        self,
+        request_id: int,
+        table: RoutingTable,
+        dialect: Dialect,
+        clock: Clock,
+        *,
+        dry: bool = False,
+    ) -> None:
+        """``dry``: nobody may be called, a classifier neither."""
+        self.id = request_id
+        self.table = table
+        self.dialect = dialect
+        self.clock = clock
+        self.dry = dry
+        self.started_us = clock.now_us()
+        self.slots: dict[str, Any] = {}
+        self.events: list[Event] = []
+        self.opened = 0
+        self.error: RouterError | None = None
+        self.attempts = 0
+        self.tries = 0
+        self.unrecorded = False
+        self.served_by: int | None = None
+        self.served_target: Target | None = None
+        self.translation: str | None = None
+        self.upstream_us = 0
+        self.stage_us: dict[str, int] = {}
+        self.breaker_rows: dict[tuple[str, str], BreakerRow] = {}
+        self._start_us = clock.monotonic_us()
+        self._task: asyncio.Task[object] | None = None
+        self._cut: Ending | None = None
+
+    def has(self, slot: str) -> bool:
+        """Whether a stage has filled this slot."""
+        return slot in self.slots
+
+    def elapsed_us(self) -> int:
+        """Microseconds since the request was received."""
+        return self.clock.monotonic_us() - self._start_us
+
+    def emit(self, data: EventData) -> None:
+        """Records that something happened, now."""
+        self.events.append(Event(self.elapsed_us(), data))
+
+    def open_in(self, ledger: Ledger) -> None:
+        """Queues the events so far, so that a crash leaves a trace of what is about to be sent."""
+        ledger.open(self.id, self.events[self.opened :], self.opened)
+        self.opened = len(self.events)
+
+    def bind(self, client: Client) -> None:
+        """Notes who waits for the reply, and the running task as the one that carries it."""
+        self.client = client
+        self._task = asyncio.current_task()
+
+    def cut(self, ending: Ending) -> None:
+        """Ends the trip from outside: ``disconnected`` or ``shutdown``.  The first cut wins."""
+        if self._cut is not None or self.has("ending") or self._task is None:
+            return
+        self._cut = ending
+        self._task.cancel()
+
+    def take_cut(self) -> Ending:
+        """Why the carrying task was cancelled; swallows that one cancellation.
+
+        A cancellation that nobody announced is the server's: it is shutting down.
+        """
+        if self._cut is None:
+            return "shutdown"
+        if self._task is not None:
+            self._task.uncancel()
+        return self._cut

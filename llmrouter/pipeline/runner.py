@@ -1,0 +1,241 @@
+"""Takes an exchange through its stages, delivers the reply, and always closes.
+
+    forward stages ──▶ reply ──▶ parts to the client ──▶ closing stages ──▶ last bytes
+
+The last bytes (a whole body; of a stream only the terminator) wait for the closing stages, so
+that what a client was told is complete is in the ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from string import punctuation
+from typing import Protocol
+from urllib.parse import quote
+
+from llmrouter.core.errors import Overloaded, RouterError, StreamBroken
+from llmrouter.core.events import RequestRejected
+from llmrouter.core.ids import show_id
+from llmrouter.core.routing import Ending
+from llmrouter.core.usage import usd_from_nusd
+from llmrouter.pipeline.exchange import Exchange, Relay, Reply
+from llmrouter.pipeline.ports import Client, ClientGone
+from llmrouter.pipeline.tasks import Tasks, shielded
+
+_log = logging.getLogger(__name__)
+
+SHUTTING_DOWN = "the server is shutting down; send the request again"
+
+
+class Stage(Protocol):
+    """One step of the pipeline: reads the slots before it, fills its own, emits events."""
+
+    name: str
+
+    async def __call__(self, exchange: Exchange) -> None:
+        """Raises `RouterError` to end the request with that error."""
+
+
+class Pipeline:
+    """A flat list of stages, and what happens around them."""
+
+    def __init__(self, forward: Sequence[Stage], closing: Sequence[Stage], tasks: Tasks) -> None:
+        self._forward = tuple(forward)
+        self._closing = tuple(closing)
+        self._tasks = tasks
+
+    async def advance(self, exchange: Exchange) -> None:
+        """Runs the forward stages until there is a reply; an error becomes the reply."""
+        try:
+            for stage in self._forward:
+                if exchange.has("reply"):
+                    return
+                await _timed(stage, exchange)
+        except RouterError as error:
+            _refuse(exchange, error)
+        except (asyncio.CancelledError, ClientGone):
+            raise
+        except Exception:
+            # The runner's edge: a fault of ours must still end in a reply and in the ledger.
+            _refuse(exchange, _fault(exchange))
+
+    async def run(self, exchange: Exchange, client: Client) -> None:
+        """The whole trip, for a client that waits.
+
+        Returns when the reply is sent, whatever happened; a client that left, and a server that
+        stops, cancel the running task through `Exchange.cut`.
+        """
+        exchange.bind(client)
+        try:
+            await self.advance(exchange)
+            await _deliver(exchange, client)
+        except ClientGone:
+            await _abandon(exchange, "disconnected")
+        except asyncio.CancelledError:
+            await _abandon(exchange, exchange.take_cut())
+        except Exception:
+            # The runner's edge: so must one behind the first byte.
+            exchange.error = _fault(exchange)
+            await _abandon(exchange, "interrupted")
+        await self._finish(exchange, client)
+
+    async def _finish(self, exchange: Exchange, client: Client) -> None:
+        """Closes the books, then sends what had to wait for them."""
+        closing = self._tasks.spawn(self._close(exchange), name="close " + show_id(exchange.id))
+        try:
+            failure = await shielded(closing)
+            await _send_rest(exchange, client, failure)
+        except asyncio.CancelledError:
+            exchange.take_cut()
+        except ClientGone:
+            pass
+
+    async def _close(self, exchange: Exchange) -> RouterError | None:
+        try:
+            for stage in self._closing:
+                await _timed(stage, exchange)
+        except RouterError as error:
+            return error
+        except Exception:
+            # The runner's edge: an answer that could not be recorded is not given.
+            return _fault(exchange)
+        return None
+
+
+async def _timed(stage: Stage, exchange: Exchange) -> None:
+    begun = exchange.clock.monotonic_us()
+    try:
+        await stage(exchange)
+    finally:
+        exchange.stage_us[stage.name] = exchange.clock.monotonic_us() - begun
+
+
+def _fault(exchange: Exchange) -> RouterError:
+    """What the client is told of the exception that is being handled."""
+    _log.exception("request %s failed inside the router", show_id(exchange.id))
+    return RouterError("the router failed; its log has the details")
+
+
+def _refuse(exchange: Exchange, error: RouterError) -> None:
+    """Makes an error the reply.  Before a decision was taken, nothing can have been sent."""
+    exchange.error = error
+    if not exchange.has("decision"):
+        exchange.ending = "rejected"
+        errors = error.details().get("errors", ())
+        exchange.emit(
+            RequestRejected(
+                status=error.status,
+                code=error.code,
+                message=error.message[:2000],
+                param=error.param,
+                errors=tuple(errors) if isinstance(errors, list) else (),
+            )
+        )
+    else:
+        exchange.ending = "failed"
+    exchange.reply = _error_reply(exchange, error)
+
+
+def _error_reply(exchange: Exchange, error: RouterError) -> Reply:
+    body = exchange.dialect.error_body(error)
+    return Reply(error.status, "application/json", body, headers=error.headers)
+
+
+async def _deliver(exchange: Exchange, client: Client) -> None:
+    """Sends everything but the last bytes, and settles how the request ended."""
+    reply = exchange.reply
+    if reply.relay is None:
+        if not exchange.has("ending"):
+            exchange.ending = "completed"
+        return
+    await client.start(reply.status, reply_headers(exchange, reply))
+    try:
+        while (part := await reply.relay.next_part()) is not None:
+            if part:
+                await client.send(part)
+    except StreamBroken as error:
+        exchange.error = error
+        exchange.ending = "interrupted"
+    else:
+        exchange.ending = "completed"
+
+
+async def _abandon(exchange: Exchange, ending: Ending) -> None:
+    """Ends a trip that was cut short: stops the upstream, and notes what to tell a client that is
+    still there."""
+    relay = _running_relay(exchange)
+    if relay is not None:
+        await relay.abandon(ending)
+    if exchange.has("ending"):
+        return
+    exchange.ending = ending
+    if ending == "shutdown":
+        exchange.error = Overloaded(SHUTTING_DOWN, code="shutting_down")
+    if exchange.error is not None and not exchange.has("reply"):
+        exchange.reply = _error_reply(exchange, exchange.error)
+
+
+def _running_relay(exchange: Exchange) -> Relay | None:
+    return exchange.reply.relay if exchange.has("reply") else None
+
+
+async def _send_rest(exchange: Exchange, client: Client, failure: RouterError | None) -> None:
+    """The last bytes: a whole body, a stream's terminator, or an error in its place."""
+    if exchange.ending == "disconnected":
+        return
+    reply = exchange.reply
+    if reply.relay is not None:
+        if not client.started:
+            await client.start(reply.status, reply_headers(exchange, reply))
+        broken = failure or exchange.error
+        if broken is not None:
+            await client.end(exchange.dialect.error_event(broken))
+        else:
+            await client.end(reply.relay.terminator)
+        return
+    if failure is not None:
+        reply = _error_reply(exchange, failure)
+    await client.start(reply.status, reply_headers(exchange, reply))
+    await client.end(reply.body)
+
+
+def reply_headers(exchange: Exchange, reply: Reply) -> dict[str, str]:
+    """The headers of a reply: its own, and what the router decided."""
+    shown = show_id(exchange.id)
+    headers = {
+        "content-type": reply.content_type,
+        "x-request-id": shown,
+        "request-id": shown,  # where Anthropic's libraries look for it
+        "x-llmrouter-request-id": shown,
+        "x-llmrouter-config-version": str(exchange.table.version),
+        "x-llmrouter-category": _category(exchange),
+        "x-llmrouter-model": _model(exchange),
+        "x-llmrouter-attempts": str(exchange.tries),
+        **reply.headers,
+    }
+    if exchange.translation is not None:
+        headers["x-llmrouter-translation"] = exchange.translation
+    if reply.relay is None:
+        headers["content-length"] = str(len(reply.body))
+        if exchange.has("record") and exchange.record.request.cost_nusd is not None:
+            headers["x-llmrouter-cost-usd"] = (
+                f"{usd_from_nusd(exchange.record.request.cost_nusd):f}"
+            )
+    else:
+        headers["cache-control"] = "no-cache"
+    return headers
+
+
+def _category(exchange: Exchange) -> str:
+    """The category, or ``none`` when the client chose the model itself."""
+    if not exchange.has("classification"):
+        return "none"
+    return exchange.classification.category or "none"
+
+
+def _model(exchange: Exchange) -> str:
+    """Who answered, as ``provider/model``; what a header cannot hold is percent-encoded."""
+    served = exchange.served_target
+    return "none" if served is None else quote(served.name, safe=punctuation)

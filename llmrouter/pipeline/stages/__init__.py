@@ -1,0 +1,1 @@
+"""The stages, one file each; `llmrouter.bootstrap` puts them in order."""

@@ -1,0 +1,73 @@
+"""account: the terminal event, the rows, and the ledger's word that they are safe."""
+
+from __future__ import annotations
+
+from llmrouter.core.events import RequestFinished
+from llmrouter.core.ledger import RequestRecord
+from llmrouter.core.routing import Ending
+from llmrouter.pipeline.exchange import Exchange
+from llmrouter.pipeline.ports import Keyring, Ledger
+from llmrouter.policy.fold import fold_request
+from llmrouter.policy.redaction import without_secrets
+
+CLIENT_CLOSED_REQUEST = 499
+"""nginx's status for a client that left; it stands in the ledger only."""
+
+
+class Account:
+    """Fills ``record`` and returns once the ledger has it.
+
+    Raises `Overloaded` when the ledger must have it and cannot take it.
+    """
+
+    name = "account"
+
+    def __init__(self, ledger: Ledger, keyring: Keyring) -> None:
+        self._ledger = ledger
+        self._keyring = keyring
+
+    async def __call__(self, exchange: Exchange) -> None:
+        duration_us = exchange.elapsed_us()
+        error = exchange.error
+        exchange.emit(
+            RequestFinished(
+                ending=exchange.ending,
+                http_status=_status(exchange, exchange.ending),
+                duration_us=duration_us,
+                overhead_us=max(0, duration_us - exchange.upstream_us),
+                served_by=exchange.served_by,
+                error_class=error.code if error else None,
+                code=error.code if error else None,
+                stage_us=dict(exchange.stage_us),
+            )
+        )
+        request, attempts = fold_request(exchange.id, exchange.events)
+        exchange.record = RequestRecord(
+            request=request,
+            attempts=attempts,
+            events=tuple(exchange.events),
+            opened=exchange.opened,
+            breakers=tuple(exchange.breaker_rows.values()),
+            body=self._body(exchange),
+            response_state=exchange.response_state if exchange.has("response_state") else None,
+        )
+        if not exchange.unrecorded:
+            await self._ledger.close(exchange.record)
+
+    def _body(self, exchange: Exchange) -> bytes | None:
+        """What is kept of the body.  A prompt may quote one of our own keys, and some client
+        libraries put theirs into the body."""
+        if not exchange.has("body"):
+            return None
+        secrets = set(self._keyring.secrets())
+        sent = exchange.request.document.get("api_key") if exchange.has("request") else None
+        if isinstance(sent, str) and sent:
+            secrets.add(sent)
+        return without_secrets(exchange.body, secrets)
+
+
+def _status(exchange: Exchange, ending: Ending) -> int:
+    """What the client saw, or would have seen."""
+    if ending == "disconnected":
+        return CLIENT_CLOSED_REQUEST
+    return exchange.reply.status if exchange.has("reply") else 0

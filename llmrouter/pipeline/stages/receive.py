@@ -1,0 +1,48 @@
+"""receive: admits the request and reads its body."""
+
+from __future__ import annotations
+
+from llmrouter.core.errors import RouterError
+from llmrouter.core.events import RequestReceived
+from llmrouter.pipeline.exchange import Exchange
+from llmrouter.pipeline.ports import Ledger
+from llmrouter.pipeline.traffic import Traffic
+
+
+class Receive:
+    """Fills ``body``.  Raises `Overloaded`, `BodyTooLarge` or `RequestTimeout`."""
+
+    name = "receive"
+
+    def __init__(self, traffic: Traffic, ledger: Ledger, node: int) -> None:
+        self._traffic = traffic
+        self._ledger = ledger
+        self._node = node
+
+    async def __call__(self, exchange: Exchange) -> None:
+        caller = exchange.caller
+        retry = caller.headers.get("x-stainless-retry-count", "")
+        exchange.emit(
+            RequestReceived(
+                started_us=exchange.started_us,
+                node=self._node,
+                config_version=exchange.table.version,
+                endpoint=caller.endpoint,
+                dialect=exchange.dialect.name,
+                purpose=caller.purpose,
+                key_id=caller.key_id,
+                client_request_id=caller.client_request_id,
+                client_retry=int(retry) if retry.isdigit() and len(retry) < 5 else None,
+            )
+        )
+        # The body is read even when the request is refused: answering before it is read breaks
+        # kept-alive connections.
+        limit_bytes = exchange.table.config.limits.request_body_bytes
+        exchange.body = await exchange.client.body(limit_bytes)
+        self._traffic.admit()
+        try:
+            self._ledger.admit()
+        except RouterError:
+            # A ledger that can take no request cannot take this refusal either.
+            exchange.unrecorded = True
+            raise

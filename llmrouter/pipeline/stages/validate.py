@@ -1,0 +1,106 @@
+"""validate: reads the client's dialect, and what its ``model`` means."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from llmrouter.core.clipping import clipped
+from llmrouter.core.events import RequestValidated
+from llmrouter.core.ledger import ResponseState
+from llmrouter.core.requests import ChatRequest
+from llmrouter.dialects.wire import FORWARDED_HEADERS, ContinuingDialect, CountingDialect
+from llmrouter.pipeline.exchange import Exchange
+from llmrouter.pipeline.ports import ResponseStates
+from llmrouter.policy.conversation import conversation_id
+from llmrouter.policy.envelope import authored_text
+
+PARSE_IN_THREAD_BYTES = 1_000_000
+"""From here on parsing takes longer than a millisecond and would hold up every other request."""
+
+
+class Validate:
+    """Fills ``request``, ``authored``, ``conversation_id`` and ``resolution``.
+
+    Raises `MalformedRequest`, `InvalidRequest` or `NotFound`.  Without ``states`` no reply is
+    known that a request may go on from.
+    """
+
+    name = "validate"
+
+    def __init__(self, states: ResponseStates | None = None) -> None:
+        self._states = states
+
+    async def __call__(self, exchange: Exchange) -> None:
+        caller = exchange.caller
+        request = await self._parse(exchange)
+        forwarded = FORWARDED_HEADERS.get(request.dialect, frozenset())
+        request = replace(
+            request,
+            headers={name: v for name, v in caller.headers.items() if name in forwarded},
+            request_id=exchange.id,
+        )
+        chain = await self._chain(exchange, request)
+        if chain is not None:
+            request = await _continued(exchange, request, chain)
+        exchange.request = request
+        exchange.authored = authored_text(request.turns)
+        exchange.conversation_id = conversation_id(
+            caller.headers,
+            request,
+            exchange.authored,
+            chain[-1].conversation_id if chain else None,
+        )
+        exchange.emit(
+            RequestValidated(
+                requested_model=None if request.model is None else clipped(request.model),
+                stream=request.stream,
+                messages=len(request.turns),
+                body_bytes=len(exchange.body),
+                needs=tuple(sorted(request.needs)),
+                tools=len(request.tools),
+                conversation_id=exchange.conversation_id,
+                client=exchange.authored.agent,
+            )
+        )
+        table = exchange.table
+        exchange.resolution = (
+            table.resolve(request.model)
+            if caller.provider is None
+            else table.resolve_at(caller.provider, request.model)
+        )
+
+    async def _chain(
+        self, exchange: Exchange, request: ChatRequest
+    ) -> Sequence[ResponseState] | None:
+        """What led to the reply that the request goes on from; None when it names none."""
+        if request.previous_response_id is None:
+            return None
+        if self._states is None or not isinstance(exchange.dialect, ContinuingDialect):
+            return ()
+        return await self._states.response_chain(request.previous_response_id)
+
+    async def _parse(self, exchange: Exchange) -> ChatRequest:
+        parse = self._parser(exchange)
+        if len(exchange.body) >= PARSE_IN_THREAD_BYTES:
+            return await asyncio.to_thread(parse, exchange.body)
+        return parse(exchange.body)
+
+    def _parser(self, exchange: Exchange) -> Callable[[bytes], ChatRequest]:
+        dialect = exchange.dialect
+        if exchange.caller.counts and isinstance(dialect, CountingDialect):
+            return dialect.parse_count
+        return dialect.parse
+
+
+async def _continued(
+    exchange: Exchange, request: ChatRequest, chain: Sequence[ResponseState]
+) -> ChatRequest:
+    """The request with the conversation that it goes on from.  Raises `NotFound`."""
+    dialect = exchange.dialect
+    if not isinstance(dialect, ContinuingDialect):
+        return request
+    if sum(len(state.items) for state in chain) >= PARSE_IN_THREAD_BYTES:
+        return await asyncio.to_thread(dialect.continue_from, request, chain)
+    return dialect.continue_from(request, chain)
