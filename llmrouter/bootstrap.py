@@ -1,0 +1,351 @@
+"""Joins everything: the only module that knows every room."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from llmrouter import __version__
+from llmrouter.core.clock import Clock, SystemClock
+from llmrouter.core.errors import ConfigurationInvalid
+from llmrouter.core.events import Event, ServerStarted, ServerStopped
+from llmrouter.core.ledger import ConfigurationVersion
+from llmrouter.core.routing import Target
+from llmrouter.dialects.registry import DIALECTS, codec
+from llmrouter.documents import read_configuration
+from llmrouter.pipeline.active import ActiveConfiguration
+from llmrouter.pipeline.assigning import Assigner
+from llmrouter.pipeline.availability import Availability
+from llmrouter.pipeline.classifiers import Keywords, Local, TextClassifier
+from llmrouter.pipeline.conversations import Conversations, ConversationState, Turns
+from llmrouter.pipeline.knowledge import Knowledge
+from llmrouter.pipeline.model_classifier import API_S, OLLAMA_S, Asked, ModelClassifier
+from llmrouter.pipeline.ports import ResponseStates
+from llmrouter.pipeline.runner import Pipeline
+from llmrouter.pipeline.stages.account import Account
+from llmrouter.pipeline.stages.call import Call
+from llmrouter.pipeline.stages.classify import Classify
+from llmrouter.pipeline.stages.count import Count
+from llmrouter.pipeline.stages.keep import Keep
+from llmrouter.pipeline.stages.receive import Receive
+from llmrouter.pipeline.stages.remember import Remember
+from llmrouter.pipeline.stages.select import Select
+from llmrouter.pipeline.stages.validate import Validate
+from llmrouter.pipeline.survey import Survey
+from llmrouter.pipeline.tasks import Tasks
+from llmrouter.pipeline.traffic import Drained, Traffic
+from llmrouter.policy.classifier import LocalClassifier
+from llmrouter.settings import Bodies, Keyring, Settings
+from llmrouter.store.engine import DatabaseAddress, read_address
+from llmrouter.store.opening import Store, StoreSettings, open_store
+from llmrouter.store.packing import BodyPolicy
+from llmrouter.store.reader import LedgerReader
+from llmrouter.store.retention import BodyLimits
+from llmrouter.store.writer import LedgerSettings
+from llmrouter.upstream.client import HttpUpstream
+from llmrouter.web.app import build_app
+from llmrouter.web.endpoints import Operation
+from llmrouter.web.front import Front
+from llmrouter.web.guard import Guard
+from llmrouter.web.services import Services
+
+CONFIG_FILE = "router_config.json"
+"""Imported from the working directory when it is there and no other file is named."""
+
+WATCH_EVERY_S = 1.0
+PURGE_EVERY_S = 3600.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Router:
+    """A running router.  ``front`` is its ASGI application."""
+
+    front: Front
+    services: Services
+    store: Store
+    traffic: Traffic
+    tasks: Tasks
+    drained: Drained = field(default_factory=lambda: Drained(0, 0))
+
+
+@contextlib.asynccontextmanager
+async def running(
+    settings: Settings,
+    keyring: Keyring,
+    *,
+    config_file: Path | None = None,
+    clock: Clock | None = None,
+) -> AsyncIterator[Router]:
+    """A router on its database, for as long as the block lasts.
+
+    Raises `StoreError` and `ConfigurationInvalid`, both with what to do.
+    """
+    clock = clock or SystemClock()
+    async with contextlib.AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_store(store_settings(settings), clock))
+        upstream = HttpUpstream(client=settings.http_client, clock=clock)
+        stack.push_async_callback(upstream.aclose)
+        read = partial(read_configuration, settings=settings, keyring=keyring)
+        configuration = ActiveConfiguration(store.versions, store.ledger, read)
+        await configuration.start()
+        await _import_at_start(configuration, config_file)
+        router = await _join(settings, keyring, store, upstream, configuration, clock)
+        stack.push_async_callback(router.tasks.cancel)
+        watched = config_file or Path(CONFIG_FILE)
+        router.tasks.start(_watch(configuration, watched), name="watch configuration file")
+        router.tasks.start(_purge(store), name="purge bodies")
+        survey = Survey(configuration, router.services.knowledge, upstream, keyring, DIALECTS)
+        router.tasks.start(survey.run(), name="survey models")
+        started = ServerStarted(__version__, store.node, store.recovered)
+        store.ledger.note([Event(0, started)])
+        try:
+            yield router
+        finally:
+            await router.tasks.settle(timeout_s=0)
+            stopped = ServerStopped(store.node, router.drained.drained, router.drained.cut)
+            store.ledger.note([Event(0, stopped)])
+
+
+@contextlib.asynccontextmanager
+async def changing_configuration(
+    settings: Settings, keyring: Keyring
+) -> AsyncIterator[ActiveConfiguration]:
+    """The configuration of a ledger that no server holds, to be changed.
+
+    Raises `StoreError`; `DatabaseInUse` when a server holds it.
+    """
+    async with open_store(store_settings(settings), SystemClock()) as store:
+        read = partial(read_configuration, settings=settings, keyring=keyring)
+        configuration = ActiveConfiguration(store.versions, store.ledger, read)
+        await configuration.start()
+        yield configuration
+
+
+async def _join(
+    settings: Settings,
+    keyring: Keyring,
+    store: Store,
+    upstream: HttpUpstream,
+    configuration: ActiveConfiguration,
+    clock: Clock,
+) -> Router:
+    now_us = clock.now_us()
+    availability = Availability(
+        clock,
+        await store.reader.breakers(now_us),
+        await store.reader.account_locks(now_us),
+    )
+    conversations = Conversations(_turns(store.reader))
+    knowledge = Knowledge(clock)
+    tasks = Tasks()
+    traffic = Traffic(settings.max_requests)
+    assigner = Assigner(keyring, DIALECTS, codec)
+    model_classifier = partial(
+        ModelClassifier,
+        upstream=upstream,
+        ledger=store.ledger,
+        assigner=assigner,
+        availability=availability,
+        dialects=DIALECTS,
+    )
+    deciding = deciding_stages(
+        availability,
+        keyring,
+        conversations,
+        knowledge,
+        model_classifier(Asked("ollama", f"ollama/{settings.ollama_router_model}", OLLAMA_S)),
+        model_classifier(Asked("api", settings.router_api_model, API_S)),
+        states=store.reader,
+    )
+    call = Call(
+        upstream=upstream,
+        availability=availability,
+        ledger=store.ledger,
+        assigner=assigner,
+        knowledge=knowledge,
+        chance=random.random,
+    )
+    receive = Receive(traffic, store.ledger, store.node)
+    account = Account(store.ledger, keyring)
+    pipelines: Mapping[Operation, Pipeline] = {
+        "chat": Pipeline(
+            forward=(receive, *deciding, call),
+            closing=(Keep(), account, Remember(conversations)),
+            tasks=tasks,
+        ),
+        "count": Pipeline(
+            forward=(receive, *deciding, Count(upstream, keyring, DIALECTS)),
+            closing=(account,),
+            tasks=tasks,
+        ),
+    }
+    services = Services(
+        configuration=configuration,
+        availability=availability,
+        knowledge=knowledge,
+        classify=deciding.classify,
+        explainer=Pipeline(deciding, (), tasks),
+        ledger=store.ledger,
+        versions=store.versions,
+        reader=store.reader,
+        keyring=keyring,
+        traffic=traffic,
+        dialects=DIALECTS,
+        ids=store.ids,
+        clock=clock,
+        ollama_base_url=settings.ollama_base_url,
+        ollama_router_model=settings.ollama_router_model,
+    )
+    front = Front(
+        guard=_guard(settings),
+        inner=build_app(services),
+        pipelines=pipelines,
+        configuration=configuration,
+        dialects=DIALECTS,
+        traffic=traffic,
+        tasks=tasks,
+        ids=store.ids,
+        clock=clock,
+    )
+    return Router(front, services, store, traffic, tasks)
+
+
+class Deciding(NamedTuple):
+    """The stages that decide what to call.  They call nothing and account for nothing."""
+
+    validate: Validate
+    classify: Classify
+    select: Select
+
+
+def deciding_stages(
+    availability: Availability,
+    keyring: Keyring,
+    conversations: Conversations,
+    knowledge: Knowledge,
+    *networked: TextClassifier,
+    states: ResponseStates | None = None,
+) -> Deciding:
+    """The deciding stages, in order; the command line explains with them, without a network."""
+    classifiers = (Local(LocalClassifier.load()), *networked, Keywords())
+    return Deciding(
+        Validate(states),
+        Classify(classifiers, conversations),
+        Select(availability, keyring, conversations, knowledge),
+    )
+
+
+def _turns(reader: LedgerReader) -> Turns:
+    """The ledger's memory of conversations."""
+
+    async def last_turn(conversation_id: str) -> ConversationState | None:
+        turn = await reader.last_turn(conversation_id)
+        if turn is None or turn.request.provider is None or turn.request.model is None:
+            return None
+        request = turn.request
+        target = Target(turn.request.provider, turn.request.model)
+        return ConversationState(request.category, target, request.cache_read_tokens)
+
+    return last_turn
+
+
+def database_address(settings: Settings) -> DatabaseAddress:
+    """Where the ledger is.  Raises `StoreError`."""
+    url = settings.database_url.get_secret_value() if settings.database_url else None
+    return read_address(url, settings.data_dir)
+
+
+def store_settings(settings: Settings) -> StoreSettings:
+    """What the store is told of the process's settings."""
+    address = database_address(settings)
+    return StoreSettings(
+        address=address,
+        data_dir=settings.data_dir,
+        durability=settings.durability,
+        ledger=LedgerSettings(mode=settings.ledger_mode),
+        bodies=_body_policy(settings.bodies),
+        body_limits=BodyLimits(days=settings.bodies_days, megabytes=settings.bodies_mb),
+        node=settings.node if "node" in settings.model_fields_set else None,
+    )
+
+
+def _body_policy(bodies: Bodies) -> BodyPolicy:
+    match bodies.keep:
+        case "all" | "sample":
+            return BodyPolicy(bodies.share)
+        case "errors":
+            return BodyPolicy(1.0, errors_only=True)
+        case "off":
+            return BodyPolicy(0.0)
+
+
+def _guard(settings: Settings) -> Guard:
+    return Guard.build(
+        loopback_only=settings.is_loopback,
+        hosts=settings.allowed_hosts,
+        origins=settings.allowed_origins,
+        client_key=settings.api_key.get_secret_value() if settings.api_key else None,
+        admin_token=settings.admin_token.get_secret_value() if settings.admin_token else None,
+    )
+
+
+async def _import_at_start(configuration: ActiveConfiguration, named: Path | None) -> None:
+    """A file that was named must be there and valid; the one that lies around need not exist."""
+    path = named or Path(CONFIG_FILE)
+    if named is None and not path.exists():
+        return
+    imported = await configuration.load_file(path)
+    if imported is not None:
+        _log_import(path, imported)
+
+
+async def _watch(configuration: ActiveConfiguration, path: Path) -> None:
+    """Imports the file whenever it changes.  One that does not validate is told of and leaves
+    the running version in place."""
+    seen: int | None = None  # so that what changed since it was imported is found at once
+    while True:
+        await asyncio.sleep(WATCH_EVERY_S)
+        modified_ns = await asyncio.to_thread(_modified_ns, path)
+        if modified_ns in (seen, None):
+            continue
+        seen = modified_ns
+        try:
+            imported = await configuration.load_file(path)
+        except ConfigurationInvalid as error:
+            _log.error("the running configuration stays: %s", error)  # no trace
+            continue
+        if imported is not None:
+            _log_import(path, imported)
+
+
+def _modified_ns(path: Path) -> int | None:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
+
+
+def _log_import(path: Path, version: ConfigurationVersion) -> None:
+    _log.info("%s imported as configuration version %d", path, version.number)
+
+
+async def _purge(store: Store) -> None:
+    while True:
+        try:
+            purged = await store.purge_bodies()
+        except Exception:
+            # A task's edge: a database that is away now will be purged an hour later.
+            _log.exception("bodies could not be purged")
+        else:
+            if purged.bodies:
+                _log.info("%d bodies purged, %d bytes", purged.bodies, purged.freed_bytes)
+        await asyncio.sleep(PURGE_EVERY_S)

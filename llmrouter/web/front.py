@@ -1,0 +1,147 @@
+"""The door: an ASGI application in front of Quart's.
+
+Chat endpoints are answered here, on the ASGI scope itself, because that is where a request's
+accounting hangs: a client that leaves before the first byte leaves no generator behind that could
+notice.  Everything else is Quart's, once the guard has let it in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from llmrouter.core.clock import Clock
+from llmrouter.core.errors import RouterError
+from llmrouter.core.ids import RequestIds, show_id
+from llmrouter.core.routing import DialectName
+from llmrouter.dialects.wire import AddressedDialect, Dialect, RequestAddress
+from llmrouter.pipeline.active import ActiveConfiguration
+from llmrouter.pipeline.exchange import Caller, Exchange
+from llmrouter.pipeline.runner import Pipeline
+from llmrouter.pipeline.tasks import Tasks
+from llmrouter.pipeline.traffic import Traffic
+from llmrouter.web.asgi import AsgiApp, Receive, Scope, Send
+from llmrouter.web.client import AsgiClient
+from llmrouter.web.connection import Connection
+from llmrouter.web.endpoints import Endpoint, Operation, find_endpoint, is_client_path, plain_path
+from llmrouter.web.guard import Area, Guard, is_preflight, refusal_headers
+
+PUBLIC_PATHS = frozenset({"/health", "/health/ready"})
+CLIENT_REQUEST_ID_CHARACTERS = 200
+
+
+class Front:
+    """Guards every request, answers chat requests, and hands the rest to ``inner``."""
+
+    def __init__(
+        self,
+        *,
+        guard: Guard,
+        inner: AsgiApp,
+        pipelines: Mapping[Operation, Pipeline],
+        configuration: ActiveConfiguration,
+        dialects: Mapping[DialectName, Dialect],
+        traffic: Traffic,
+        tasks: Tasks,
+        ids: RequestIds,
+        clock: Clock,
+    ) -> None:
+        self._guard = guard
+        self._inner = inner
+        self._pipelines = pipelines
+        self._configuration = configuration
+        self._dialects = dialects
+        # Asked once: whether an object follows a protocol takes as long to say as reading a body.
+        self._addressed = {
+            name: dialect
+            for name, dialect in dialects.items()
+            if isinstance(dialect, AddressedDialect)
+        }
+        self._traffic = traffic
+        self._tasks = tasks
+        self._ids = ids
+        self._clock = clock
+        self.turned_away = 0
+        """Requests that the guard refused; they leave no row, so that nobody can fill the disk."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._inner(scope, receive, send)
+            return
+        path, method = scope["path"], scope["method"]
+        endpoint = find_endpoint(path) if method == "POST" else None
+        connection = Connection(scope, receive, send, new_id=self._shown_id)
+        connection.grant(self._guard.grants(method, connection.headers))
+        spoken: DialectName = endpoint.dialect if endpoint else "openai"
+        dialect, addressed = self._dialects[spoken], self._addressed.get(spoken)
+        try:
+            key_id = self._guard.check(method, _area(path), connection.headers)
+            if addressed is not None:
+                dialect = addressed.at(RequestAddress(path, _query(scope)))
+        except RouterError as error:
+            self.turned_away += 1
+            body, headers = dialect.error_body(error), refusal_headers(error)
+            await _answer(AsgiClient(connection), error.status, body, headers)
+            return
+        if is_preflight(method, connection.headers):
+            await _answer(AsgiClient(connection), 204)
+            return
+        if endpoint is None:
+            inner_scope = {**scope, "path": _inner_path(path)}
+            await self._inner(inner_scope, connection.receive, connection.send)
+            return
+        exchange = Exchange(self._ids.next(), self._configuration.table, dialect, self._clock)
+        await self._converse(exchange, endpoint, key_id, connection)
+
+    async def _converse(
+        self,
+        exchange: Exchange,
+        endpoint: Endpoint,
+        key_id: str | None,
+        connection: Connection,
+    ) -> None:
+        client, headers = AsgiClient(connection), connection.headers
+        client_id = headers.get("x-request-id") or headers.get("x-client-request-id")
+        exchange.caller = Caller(
+            endpoint=endpoint.path,
+            headers=headers,
+            key_id=key_id,
+            purpose="probe" if endpoint.operation == "count" else "live",
+            counts=endpoint.operation == "count",
+            client_request_id=client_id[:CLIENT_REQUEST_ID_CHARACTERS] if client_id else None,
+            provider=endpoint.provider,
+        )
+        with self._traffic.carrying(exchange):
+            watcher = self._tasks.spawn(client.watch(exchange), name="watch client")
+            try:
+                await self._pipelines[endpoint.operation].run(exchange, client)
+            finally:
+                watcher.cancel()
+
+    def _shown_id(self) -> str:
+        return show_id(self._ids.next())
+
+
+async def _answer(
+    client: AsgiClient, status: int, body: bytes = b"", headers: Mapping[str, str] | None = None
+) -> None:
+    """Answers without a pipeline."""
+    content = {"content-type": "application/json", "content-length": str(len(body))}
+    await client.start(status, {**(content if body else {}), **(headers or {})})
+    await client.end(body)
+
+
+def _area(path: str) -> Area:
+    if path in PUBLIC_PATHS:
+        return "public"
+    return "client" if is_client_path(path) else "admin"
+
+
+def _inner_path(path: str) -> str:
+    """Quart knows each path once; clients write the client API's with /v1 or without."""
+    return plain_path(path) if is_client_path(path) else path
+
+
+def _query(scope: Scope) -> dict[str, str]:
+    """The query's parameters, each with its last value."""
+    return dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
