@@ -1,0 +1,51 @@
+"""The command line: thin commands, each loaded only when it is called.
+
+Every command reads the same settings, prints for people on a terminal and JSON with ``--json``,
+and exits 0 (done), 1 (it failed) or 2 (wrong use).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Final
+
+import click
+
+from llmrouter import __version__
+
+COMMANDS: Final = {
+    "serve": ("llmrouter.cli.serve", "Run the router."),
+    "demo": ("llmrouter.cli.demo", "A tour with simulated providers, then a server to try."),
+    "migrate": ("llmrouter.cli.migrate", "Bring the database to this version's schema."),
+    "config": ("llmrouter.cli.config", "Show, import, compare and roll back the configuration."),
+    "explain": ("llmrouter.cli.explain", "Say how a message would be classified and routed."),
+    "classify": ("llmrouter.cli.classify", "Measure the classification on prompts with labels."),
+    "requests": ("llmrouter.cli.requests", "List requests, or tell the whole story of one."),
+    "errors": ("llmrouter.cli.errors", "List requests that were rejected, and why."),
+    "doctor": ("llmrouter.cli.doctor", "Check keys, providers, database, port, safety."),
+}
+"""Each command's module (its ``command`` is what runs) and its line in the help."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module when the command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="llmrouter", message="%(prog)s %(version)s")
+def cli() -> None:
+    """One OpenAI-compatible address that sends each request to the right model and can prove
+    what it did."""
