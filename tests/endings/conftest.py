@@ -1,0 +1,39 @@
+"""A provider and a router in front of it, once on each kind of database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from llmrouter.settings.values import HttpClient
+from llmrouter.store.engine import DatabaseAddress
+from tests.provider import Provider
+from tests.running import RunningRouter, lab, running_router
+
+
+@pytest.fixture
+async def provider() -> AsyncIterator[Provider]:
+    """A provider without scripts."""
+    async with Provider() as started:
+        yield started
+
+
+@pytest.fixture(params=["lean", "httpx"])
+def client(request: pytest.FixtureRequest) -> HttpClient:
+    """Whose connections carry the calls."""
+    chosen: HttpClient = request.param
+    return chosen
+
+
+@pytest.fixture
+async def router(
+    provider: Provider, database: DatabaseAddress, client: HttpClient
+) -> AsyncIterator[RunningRouter]:
+    """A router whose ``lab`` and ``spare`` are the provider, on SQLite and on PostgreSQL, with
+    either kind of connections."""
+    routes = {"pair": ["lab/fast", "spare/fast"]}
+    clocks = {"timeouts": {"headers_s": 5, "first_token_s": 5, "idle_s": 5}}
+    document = lab(provider, routes=routes, **clocks)
+    async with running_router(database, document, http_client=client) as started:
+        yield started

@@ -1,0 +1,251 @@
+"""The fault catalogue end to end: with a second target that is good, and alone."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from llmrouter.store.engine import DatabaseAddress
+from tests.ledger_file import Story
+from tests.pipeline.faults import FAULTS, GOOD, Fault
+from tests.provider import (
+    DONE,
+    RESET,
+    Provider,
+    Seen,
+    Wire,
+    answer,
+    hang,
+    status,
+    stream,
+)
+from tests.running import RunningRouter, ask, lab, running_router
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+NAMES = list(FAULTS)
+
+
+def document_of(provider: Provider) -> Mapping[str, Any]:
+    """Two providers for each fault, so that no breaker and no account is shared."""
+    providers: dict[str, Any] = {"good": {"base_url": provider.base_url}}
+    combos: dict[str, Any] = {}
+    for number, fault in enumerate(FAULTS.values()):
+        for kind in ("pair", "alone"):
+            providers[f"{kind}-{number}"] = {
+                "base_url": provider.base_url,
+                "timeouts": dict(fault.clocks),
+                "limits": {"event_bytes": 10_000, "response_body_bytes": 100_000},
+            }
+            models = [f"{kind}-{number}/fault-{number}", "good/good"]
+            combos[f"{kind}-{number}"] = {"models": models[: 2 if kind == "pair" else 1]}
+    return {
+        **lab(provider),
+        "providers": {**lab(provider)["providers"], **providers},
+        "combos": combos,
+    }
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def router(
+    provider: Provider, module_database: DatabaseAddress
+) -> AsyncIterator[RunningRouter]:
+    """A router that knows every fault by a combo of its own."""
+    for number, fault in enumerate(FAULTS.values()):
+        provider.on(f"fault-{number}", fault.script)
+    async with running_router(module_database, document_of(provider)) as started:
+        yield started
+
+
+async def send(router: RunningRouter, model: str, fault: Fault) -> Any:
+    if not fault.stream:
+        return await router.chat(model=model)
+    async with router.streaming(model=model) as reply:
+        await reply.aread()
+    return reply
+
+
+def check_first_attempt(story: Story, fault: Fault) -> None:
+    attempt = story.attempts[0]
+    failed = next(e.data for e in story.events if e.kind == "attempt.failed")
+    assert attempt["outcome"] == ("client_error" if fault.error_class == "client" else "failed")
+    assert attempt["error_class"] == fault.error_class
+    assert attempt["counted"] == fault.counted
+    assert failed.reason == fault.reason  # type: ignore[union-attr]
+    assert fault.event is None or fault.event in story.kinds
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_with_a_good_second_target(
+    name: str, provider: Provider, router: RunningRouter
+) -> None:
+    fault, number = FAULTS[name], NAMES.index(name)
+    begun = asyncio.get_running_loop().time()
+    reply = await send(router, f"pair-{number}", fault)
+    assert asyncio.get_running_loop().time() - begun < 2
+    story = router.ledger.story(reply)
+    check_first_attempt(story, fault)
+    if not fault.moves_on:
+        assert reply.status_code == fault.alone[0]
+        assert len(story.attempts) == 1
+        return
+    assert reply.status_code == 200
+    assert reply.content.endswith(DONE) if fault.stream else "Hello." in reply.text
+    assert reply.headers["x-llmrouter-model"] == "good/good"
+    assert reply.headers["x-llmrouter-attempts"] == "2"
+    assert (story.request["ending"], story.outcomes) == ("completed", ["failed", "succeeded"])
+    assert story.data("fallback.taken").reason == fault.reason
+    assert story.request["provider"] == "good"
+    state = router.router.services.availability.breakers.get(f"pair-{number}/fault-{number}")
+    assert (state.failures if state else 0) == (1 if fault.counted and not fault.event else 0)
+    assert (state.position if state else "closed") == fault.state
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_alone(name: str, provider: Provider, router: RunningRouter) -> None:
+    fault, number = FAULTS[name], NAMES.index(name)
+    reply = await send(router, f"alone-{number}", fault)
+    story = router.ledger.story(reply)
+    error = reply.json()["error"]
+    assert (reply.status_code, error["code"]) == fault.alone
+    assert reply.status_code not in (401, 403)
+    assert len(story.attempts) == fault.tries
+    check_first_attempt(story, fault)
+    assert (story.request["ending"], story.request["http_status"]) == ("failed", fault.alone[0])
+    assert story.kinds.count("request.finished") == 1
+    assert str(provider.port) not in reply.text
+    if fault.error_class == "client":
+        assert "attempts" not in error
+        return
+    assert reply.headers["x-should-retry"] == "false"
+    target = f"alone-{number}/fault-{number}"
+    assert [a["target"] for a in error["attempts"]] == [target] * fault.tries
+    assert {a["class"] for a in error["attempts"]} == {fault.reason}
+    if reply.status_code == 429:
+        assert 1 <= int(reply.headers["retry-after"]) <= 600
+
+
+@pytest.mark.parametrize("name", GOOD)
+async def test_what_looks_odd_and_is_a_good_answer(
+    name: str, provider: Provider, router: RunningRouter
+) -> None:
+    script, note = GOOD[name]
+    provider.on("odd", script)
+    async with router.streaming(model="lab/odd") as reply:
+        received = await reply.aread()
+    story = router.ledger.story(reply)
+    assert b"Fine." in received
+    assert received.endswith(DONE)
+    assert story.request["ending"] == "completed"
+    notes = story.data("attempt.succeeded").notes
+    assert notes == ((note,) if note else ())
+
+
+async def test_1_connection_refused_moves_on_and_alone_is_502(
+    provider: Provider, router: RunningRouter
+) -> None:
+    with socket.socket() as taken:  # bound, but nobody listens
+        taken.bind(("127.0.0.1", 0))
+        dead = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
+        document = dict(router.router.services.configuration.version.document)
+        document["providers"] = {**document["providers"], "dead": {"base_url": dead}}
+        document["combos"] = {**document["combos"], "dead": {"models": ["dead/x", "good/good"]}}
+        await router.router.services.configuration.replace(document, author="test")
+        moved_on = await router.chat(model="dead")
+        alone = await router.chat(model="dead/x")
+    assert moved_on.status_code == 200
+    assert alone.status_code == 502
+    story = router.ledger.story(alone)
+    assert [a["error_class"] for a in story.attempts] == ["transient"]
+    assert (story.request["cost_nusd"], story.request["cost_basis"]) == (0, "computed")
+    assert story.data("attempt.failed").phase == "connect"
+
+
+async def test_11_a_pooled_connection_that_was_closed_is_replaced_unseen(
+    provider: Provider, router: RunningRouter
+) -> None:
+    async def once_per_connection(wire: Wire, seen: Seen) -> None:
+        if seen.nth > 1:
+            await wire.reset()
+        else:
+            await answer()(wire, seen)
+
+    provider.on("idle", once_per_connection)
+    stories = [router.ledger.story(await router.chat(model="lab/idle")) for _ in range(6)]
+    assert {tuple(story.outcomes) for story in stories} == {("succeeded",)}
+    notes = {story.data("attempt.succeeded").notes for story in stories}
+    assert ("conn_retry",) in notes
+    assert router.breaker("lab/idle") == "closed"
+
+
+async def test_27_a_context_overflow_goes_to_larger_windows_only(
+    provider: Provider, router: RunningRouter
+) -> None:
+    overflow = status(
+        400, "This model's maximum context length is 8192 tokens", code="context_length_exceeded"
+    )
+    for model in ("small", "middle"):
+        provider.on(model, overflow)
+    document = dict(router.router.services.configuration.version.document)
+    document["models"] = {
+        "lab/small": {"context_tokens": 8192},
+        "lab/middle": {"context_tokens": 16_384},
+        "lab/other-small": {"context_tokens": 8192},
+        "lab/large": {"context_tokens": 1_000_000},
+    }
+    route = ["lab/small", "lab/other-small", "lab/middle", "lab/large"]
+    combos = {"up": {"models": route}, "small": {"models": route[:3]}}
+    document["combos"] = {**document["combos"], **combos}
+    await router.router.services.configuration.replace(document, author="test")
+    climbed = await router.chat(model="up")
+    assert climbed.headers["x-llmrouter-model"] == "lab/large"
+    assert climbed.headers["x-llmrouter-attempts"] == "3"
+    told = await router.chat(model="small")
+    assert (told.status_code, told.json()["error"]["code"]) == (400, "context_length_exceeded")
+    assert "maximum context length is 8192" in told.json()["error"]["message"]
+    assert router.breaker("lab/small") == "closed"
+
+
+async def test_the_total_time_covers_all_attempts_together(
+    provider: Provider, router: RunningRouter
+) -> None:
+    document = dict(router.router.services.configuration.version.document)
+    document["combos"] = {
+        **document["combos"],
+        "slow": {
+            "models": ["lab/hang-1", "lab/hang-2", "lab/hang-3"],
+            "timeouts": {"headers_s": 0.2, "total_s": 0.3},
+        },
+    }
+    await router.router.services.configuration.replace(document, author="test")
+    for n in (1, 2, 3):
+        provider.on(f"hang-{n}", hang())
+    begun = asyncio.get_running_loop().time()
+    reply = await router.chat(model="slow")
+    assert reply.status_code == 504
+    assert 0.3 <= asyncio.get_running_loop().time() - begun < 1
+    assert len(router.ledger.story(reply).attempts) == 2
+
+
+async def test_41_a_crowd_of_streams_under_faults_completes_or_visibly_fails(
+    provider: Provider, router: RunningRouter
+) -> None:
+    provider.on("crowd", *[answer(), answer(), stream("Hal", RESET), answer(), status(500)] * 30)
+
+    async def one() -> bytes:
+        async with router.http.stream(
+            "POST", "/v1/chat/completions", json=ask(model="lab/crowd", stream=True)
+        ) as reply:
+            return await reply.aread()
+
+    before = router.ledger.count("request")
+    for _ in range(5):
+        received = await asyncio.gather(*(one() for _ in range(30)))
+        for told in received:
+            assert told.endswith(DONE) != (b'"error"' in told)
+    assert router.ledger.count("request") == before + 150

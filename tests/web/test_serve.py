@@ -1,0 +1,31 @@
+"""The socket that the server listens on."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import closing
+
+import pytest
+
+from llmrouter.web.client import STALL_TIMEOUT_S
+from llmrouter.web.serve import PortUnavailable, listen
+
+
+def test_a_taken_port_is_known_before_anything_else_starts() -> None:
+    with closing(listen("127.0.0.1", 0)) as first:
+        port = first.getsockname()[1]
+        with pytest.raises(PortUnavailable, match=str(port)):
+            listen("127.0.0.1", port)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux has it")
+def test_the_kernel_gives_up_on_clients_that_take_nothing() -> None:
+    with (
+        closing(listen("127.0.0.1", 0)) as sock,
+        closing(socket.create_connection(sock.getsockname())),
+    ):
+        sock.setblocking(True)
+        accepted, _ = sock.accept()
+        with closing(accepted):
+            limit_ms = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+    assert limit_ms == STALL_TIMEOUT_S * 1000
