@@ -1,0 +1,1 @@
+"""What the router costs: requests per second, processor time, delay, memory.  See `__main__`."""

@@ -1,0 +1,86 @@
+"""The processes that are measured, and what they cost."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+START_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A process of ours that listens."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+
+    @property
+    def cpu_s(self) -> float:
+        """Processor time so far, the kernel's for it included."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(") ")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    @property
+    def resident_mb(self) -> float:
+        """Memory in use."""
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+@contextmanager
+def upstream() -> Iterator[Server]:
+    """The provider."""
+    port = _free_port()
+    with _running([sys.executable, "-m", "benchmarks.upstream", str(port)], dict(os.environ)) as p:
+        _wait_for(port)
+        yield Server(p, port)
+
+
+@contextmanager
+def router(provider: Server, folder: Path) -> Iterator[Server]:
+    """The router with everything on, its ledger in ``folder``; not necessarily listening yet."""
+    port = _free_port()
+    config = folder / "config.json"
+    lab = {"base_url": f"http://127.0.0.1:{provider.port}/v1"}
+    config.write_text(json.dumps({"routing": {"mode": "keywords"}, "providers": {"lab": lab}}))
+    ours = {"LLMROUTER_DATA_DIR": str(folder), "LLMROUTER_PORT": str(port)}
+    # What stands in the environment may change how the router is built, not where it writes.
+    environment = {**os.environ, "LLMROUTER_LOG_LEVEL": "error", **ours}
+    command = [sys.executable, "-m", "llmrouter", "serve", "--config", str(config)]
+    with _running(command, environment) as process:
+        yield Server(process, port)
+
+
+@contextmanager
+def _running(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        with socket.socket() as sock:
+            if sock.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.01)
+    raise TimeoutError(f"nothing listens on port {port}")
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
