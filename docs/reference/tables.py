@@ -1,0 +1,85 @@
+"""The ledger's tables and views, from `llmrouter.store`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from docs.reference.markdown import code, sentence, table
+from docs.reference.meanings import HISTOGRAM, meaning, unit
+from llmrouter.store import schema
+from llmrouter.store.expressions import sql_for
+from llmrouter.store.views import all_views
+
+_ROWS: Final[Mapping[str, str]] = {
+    "request": "One row per request that is over.",
+    "attempt": "One row per call to a provider, failed ones included.",
+    "event": "What happened, append-only; [events.md](events.md) has the fields of each kind.",
+    "usage_hour": "Sums of live requests, by hour, node, provider, model and ending.",
+    "usage_day": "Sums of all requests, by day, node, key, provider, model, category, ending and "
+    "purpose.",
+    "usage_mode": "How live requests were classified, by hour, node, category and mode.",
+    "breaker": "One row per target that ever failed; it is overwritten.",
+    "account_lock": "One row per credential that was ever locked; it is overwritten.",
+    "config_version": "Every configuration version; none is ever changed.",
+    "node": "One row per process that ever wrote.",
+    "body": "Request bodies kept for replay.",
+    "message": "The messages of these bodies, each once.",
+    "response_state": "Conversations of the Responses API, by the reply to go on from.",
+}
+"""What a table has one row for."""
+
+_TYPES: Final[Mapping[type, str]] = {
+    int: "whole number",
+    str: "text",
+    bool: "true/false",
+    object: "JSON",
+    bytes: "bytes",
+}
+_HISTOGRAM_MARK: Final = "_log2_"
+
+
+def view_reference() -> str:
+    """A section for each view: one row per what, and its columns with their units."""
+    sections = []
+    for view in all_views(sql_for("sqlite")):
+        rows = [(code(c.name), c.unit, c.meaning) for c in view.columns]
+        heading = f"### {code(view.name)}\n\n{' '.join(view.meaning.split())}"
+        sections.append(f"{heading}\n\n{table(('column', 'unit', 'meaning'), rows)}")
+    return "\n\n".join(sections)
+
+
+def table_reference() -> str:
+    """A section for each table: its columns with their types and units."""
+    return "\n\n".join(_section(found) for found in schema.metadata.tables.values())
+
+
+def _section(found: Any) -> str:
+    """``found`` is one of SQLAlchemy's tables, whose own types say less than this text."""
+    what = _ROWS.get(found.name)
+    if what is None:
+        raise LookupError(f"table {found.name} is not described; add it to docs/reference/tables")
+    rows = [_row(found.name, column) for column in found.columns if not _is_bucket(column.name)]
+    rows += [
+        (code(f"{name}{_HISTOGRAM_MARK}b"), "whole number", "requests", HISTOGRAM)
+        for name in _histograms(found)
+    ]
+    heading = f"### {code(found.name)}\n\n{sentence(what)}"
+    return f"{heading}\n\n{table(('column', 'type', 'unit', 'meaning'), rows)}"
+
+
+def _row(owner: str, column: Any) -> tuple[str, str, str, str]:
+    kind = _TYPES[column.type.python_type]
+    name = f"**{code(column.name)}**" if column.primary_key else code(column.name)
+    null = " or null" if column.nullable else ""
+    return name, kind + null, unit(column.name), meaning(owner, column.name)
+
+
+def _is_bucket(name: str) -> bool:
+    return _HISTOGRAM_MARK in name
+
+
+def _histograms(found: Any) -> tuple[str, ...]:
+    """The names of a table's histograms, without their bits."""
+    names = (column.name.partition(_HISTOGRAM_MARK) for column in found.columns)
+    return tuple(dict.fromkeys(name for name, mark, _ in names if mark))
