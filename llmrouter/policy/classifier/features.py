@@ -17,9 +17,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-HEAD_CHARACTERS = 1500
-TAIL_CHARACTERS = 600
-"""Of a long text the beginning (the instruction) and the end (the question) are read: 98 of 100
+HEAD_CHARACTERS = 1300
+TAIL_CHARACTERS = 500
+"""Of a long text the beginning (the instruction) and the end (the question) are read: 99 of 100
 development prompts whole, and a pasted log in the same time as a long prompt."""
 
 STEM_LENGTH = 5

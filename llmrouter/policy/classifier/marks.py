@@ -198,8 +198,8 @@ _PATTERNS: tuple[tuple[str, frozenset[str], re.Pattern[str]], ...] = tuple(
     )
 )
 
-HEAD_CHARACTERS = 650
-TAIL_CHARACTERS = 300
+HEAD_CHARACTERS = 550
+TAIL_CHARACTERS = 250
 """Structure shows early and at the end; the patterns are what costs most on a long text."""
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
