@@ -24,7 +24,7 @@ MODE_ORDER: Mapping[Mode, tuple[Mode, ...]] = {
 
 CONFIDENT = 0.6
 """In the mode ``hybrid`` an answer below this is kept in hand while the next classifier is asked.
-The local one is right in 97 of 100 cases above 0.8, in about 7 of 10 between 0.6 and 0.8
+The local one is right in 97 of 100 cases above 0.8, in about 8 of 10 between 0.6 and 0.8
 (docs/classifier.md): not worth a second's wait."""
 
 
