@@ -75,7 +75,7 @@ class Front:
         spoken: DialectName = endpoint.dialect if endpoint else "openai"
         dialect, addressed = self._dialects[spoken], self._addressed.get(spoken)
         try:
-            key_id = self._guard.check(method, _area(path), connection.headers)
+            key_id = self._guard.check(method, _area(path, endpoint), connection.headers)
             if addressed is not None:
                 dialect = addressed.at(RequestAddress(path, _query(scope)))
         except RouterError as error:
@@ -131,7 +131,9 @@ async def _answer(
     await client.end(body)
 
 
-def _area(path: str) -> Area:
+def _area(path: str, endpoint: Endpoint | None) -> Area:
+    if endpoint is not None:
+        return "client"
     if path in PUBLIC_PATHS:
         return "public"
     return "client" if is_client_path(path) else "admin"
