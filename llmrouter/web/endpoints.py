@@ -38,8 +38,10 @@ FIXED_PATHS: dict[str, Endpoint] = {
 }
 _GEMINI_METHOD = re.compile(
     r"/(?:v1(?:beta|alpha)?/)?(?:models|tunedModels)/[^/].*"
-    r":(generateContent|streamGenerateContent|countTokens)"
+    r":([A-Za-z]+)"
 )
+"""Any method: that it is none of Google's is for the dialect to say, in Google's words."""
+
 _GEMINI_OPERATION: dict[str, Operation] = {"countTokens": "count"}
 _PROVIDER = re.compile(r"/providers/(?P<provider>[^/]+)(?P<rest>/.+)")
 _LISTS = re.compile(r"/(?:v1beta/)?models(?:/.+)?|/api/(?:tags|show|ps|version)")

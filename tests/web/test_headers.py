@@ -91,6 +91,15 @@ async def test_a_model_s_name_cannot_break_the_headers(model: str, router: Runni
         assert (await streamed.aread()).endswith(b"data: [DONE]\n\n")
 
 
+async def test_an_unknown_method_of_a_gemini_model_is_told_in_googles_shape(
+    router: RunningRouter,
+) -> None:
+    reply = await router.http.post("/v1beta/models/router:embedContent", json={})
+    error = reply.json()["error"]
+    assert (reply.status_code, error["code"], error["status"]) == (404, 404, "NOT_FOUND")
+    assert "embedContent" in error["message"]
+
+
 async def test_the_bodies_carry_nothing_of_ours(provider: Provider, router: RunningRouter) -> None:
     reply = await router.chat()
     assert reply.json().keys() == {"id", "object", "created", "model", "choices", "usage"}
