@@ -30,6 +30,9 @@ class Traffic:
         self._idle = asyncio.Event()
         self._idle.set()
         self.draining = False
+        self.turned_away = 0
+        """Requests that were refused at the door; they leave no row, so that nobody can fill the
+        disk."""
 
     def __len__(self) -> int:
         return len(self._live)

@@ -61,8 +61,6 @@ class Front:
         self._tasks = tasks
         self._ids = ids
         self._clock = clock
-        self.turned_away = 0
-        """Requests that the guard refused; they leave no row, so that nobody can fill the disk."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -79,7 +77,7 @@ class Front:
             if addressed is not None:
                 dialect = addressed.at(RequestAddress(path, _query(scope)))
         except RouterError as error:
-            self.turned_away += 1
+            self._traffic.turned_away += 1
             body, headers = dialect.error_body(error), refusal_headers(error)
             await _answer(AsgiClient(connection), error.status, body, headers)
             return

@@ -87,6 +87,12 @@ def prometheus_text(found: Metrics, part: Services) -> str:
             [(_label("category", name), count) for name, count in found.categories.items()],
         ),
         (
+            "llmrouter_turned_away_total",
+            "counter",
+            "Requests refused at the door since this process started, without a row",
+            [("", part.traffic.turned_away)],
+        ),
+        (
             "llmrouter_requests_in_flight",
             "gauge",
             "Requests under way in this process",

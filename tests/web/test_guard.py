@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -127,7 +128,7 @@ async def test_what_a_form_can_send_changes_nothing(
 async def test_a_client_without_the_key_is_turned_away_without_a_trace(
     headers: dict[str, str], provider: Provider, locked: RunningRouter
 ) -> None:
-    turned_away = locked.router.front.turned_away
+    before = await turned_away(locked)
     requests = locked.ledger.count("request")
     for method, path in [("POST", CHAT), ("GET", "/v1/models")]:
         content: Mapping[str, Any] = {"json": ask()} if method == "POST" else {}
@@ -138,7 +139,15 @@ async def test_a_client_without_the_key_is_turned_away_without_a_trace(
         assert ADMIN_TOKEN not in reply.text
     assert provider.seen == []
     assert locked.ledger.count("request") == requests
-    assert locked.router.front.turned_away == turned_away + 2
+    assert await turned_away(locked) == before + 2
+
+
+async def turned_away(locked: RunningRouter) -> int:
+    """As whoever runs the server sees it."""
+    shown = await locked.http.get("/metrics/prometheus", headers=bearer(ADMIN_TOKEN))
+    found = re.search(r"^llmrouter_turned_away_total (\d+)$", shown.text, re.MULTILINE)
+    assert found is not None, shown.text
+    return int(found[1])
 
 
 async def test_the_client_key_opens_the_client_api(locked: RunningRouter) -> None:
