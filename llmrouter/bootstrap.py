@@ -30,6 +30,7 @@ from llmrouter.pipeline.model_classifier import API_S, OLLAMA_S, Asked, ModelCla
 from llmrouter.pipeline.ports import ResponseStates
 from llmrouter.pipeline.runner import Pipeline
 from llmrouter.pipeline.stages.account import Account
+from llmrouter.pipeline.stages.acknowledge import Acknowledge
 from llmrouter.pipeline.stages.call import Call
 from llmrouter.pipeline.stages.classify import Classify
 from llmrouter.pipeline.stages.count import Count
@@ -178,7 +179,7 @@ async def _join(
     account = Account(store.ledger, keyring)
     pipelines: Mapping[Operation, Pipeline] = {
         "chat": Pipeline(
-            forward=(receive, *deciding, call),
+            forward=(receive, Acknowledge(), *deciding, call),
             closing=(Keep(), account, Remember(conversations)),
             tasks=tasks,
         ),

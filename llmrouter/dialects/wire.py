@@ -215,6 +215,14 @@ class FactsQuestion:
 
 
 @runtime_checkable
+class AcknowledgingDialect(Protocol):
+    """A dialect with requests by which nothing is generated: Ollama's to load a model."""
+
+    def acknowledge(self, body: bytes, created_s: int) -> bytes | None:
+        """The whole reply to such a request; None for every other one."""
+
+
+@runtime_checkable
 class DescribingDialect(Protocol):
     """A dialect in which providers can be asked what their models can do."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -89,6 +90,24 @@ async def test_a_model_s_name_cannot_break_the_headers(model: str, router: Runni
     assert (story.request["ending"], story.request["requested_model"]) == ("completed", model)
     async with router.streaming(model=model) as streamed:
         assert (await streamed.aread()).endswith(b"data: [DONE]\n\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "document", "reason"),
+    [
+        ("/api/generate", {"model": "router"}, "load"),
+        ("/api/generate", {"model": "router", "prompt": "", "keep_alive": 0}, "unload"),
+        ("/api/chat", {"model": "router", "messages": []}, "load"),
+    ],
+)
+async def test_loading_a_model_is_acknowledged_and_calls_nobody(
+    path: str, document: dict[str, Any], reason: str, provider: Provider, router: RunningRouter
+) -> None:
+    reply = await router.http.post(path, json=document)
+    assert (reply.status_code, reply.json()["done_reason"]) == (200, reason)
+    assert provider.seen == []
+    story = router.ledger.story(reply)
+    assert (story.request["ending"], story.request["attempts"]) == ("completed", 0)
 
 
 async def test_an_unknown_method_of_a_gemini_model_is_told_in_googles_shape(

@@ -11,6 +11,7 @@ from llmrouter.core.routing import DialectName
 from llmrouter.dialects.documents import write_document
 from llmrouter.dialects.ollama import errors, model_facts
 from llmrouter.dialects.ollama.address import Operation, read_operation
+from llmrouter.dialects.ollama.loading import load_reply
 from llmrouter.dialects.ollama.parse import parse
 from llmrouter.dialects.wire import FactsQuestion, RequestAddress
 
@@ -34,6 +35,10 @@ class OllamaDialect:
         self, body: bytes, *, max_depth: int = 200, max_messages: int = 10_000
     ) -> ChatRequest:
         return parse(body, self._operation, max_depth=max_depth, max_messages=max_messages)
+
+    def acknowledge(self, body: bytes, created_s: int) -> bytes | None:
+        """What Ollama says when a model is only to be loaded or unloaded."""
+        return None if self._operation is None else load_reply(body, self._operation, created_s)
 
     def error_body(self, error: RouterError) -> bytes:
         return errors.error_body(error)
