@@ -74,7 +74,8 @@ class Pages:
             yield from (
                 Path(folder, name).relative_to(self.root)
                 for name in names
-                if not name.startswith(".env")
+                # In a worktree of git's, .git is a file that names another folder.
+                if not name.startswith(".env") and name != ".git"
             )
 
 
