@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from llmrouter.cli import configuration
+from llmrouter.cli.compare import compare
 from llmrouter.cli.output import as_json, fail, json_text, print_json, print_table, run
 from llmrouter.cli.versions import change_lines, show_version, version_document, version_row
 
@@ -148,3 +149,6 @@ def rollback(number: int, as_json: bool) -> None:
         print_json({"status": "ok", "version": made.number, "restored": number})
         return
     click.echo(f"version {number} is back as configuration version {made.number}, {made.where}")
+
+
+command.add_command(compare)

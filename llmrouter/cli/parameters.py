@@ -25,6 +25,14 @@ since = click.option(
     help="Only from then on: an age (15m, 24h, 7d) or a date (2026-11-20).",
 )
 
+until = click.option(
+    "--until",
+    "until_us",
+    metavar="AGE",
+    callback=_moment,
+    help="Only before then: an age or a date.",
+)
+
 limit = click.option(
     "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many."
 )

@@ -8,12 +8,14 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from llmrouter.core.ledger import BreakerRow, RequestRow, ResponseState
+from llmrouter.policy.version_comparison import VersionOutcome
 from llmrouter.store.engine import snapshot
 from llmrouter.store.queries.bodies import read_body
 from llmrouter.store.queries.conversations import ConversationTurn, last_turn
 from llmrouter.store.queries.corrections import CorrectionCount, corrections
 from llmrouter.store.queries.costs import DayCost, costs_by_day
 from llmrouter.store.queries.metrics import Metrics, metrics
+from llmrouter.store.queries.outcomes import version_outcome
 from llmrouter.store.queries.rejections import Rejection, rejections
 from llmrouter.store.queries.requests import (
     RequestFilter,
@@ -95,6 +97,13 @@ class LedgerReader:
         """What live traffic cost."""
         async with snapshot(self._engine) as connection:
             return await costs_by_day(connection, since_day=since_day, until_day=until_day)
+
+    async def version_outcome(
+        self, version: int, *, since_us: int | None = None, until_us: int | None = None
+    ) -> VersionOutcome:
+        """How the live requests of a configuration version went."""
+        async with snapshot(self._engine) as connection:
+            return await version_outcome(connection, version, since_us=since_us, until_us=until_us)
 
     async def breakers(self, now_us: int) -> tuple[BreakerRow, ...]:
         """Every breaker as it was left."""
