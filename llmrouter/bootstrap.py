@@ -28,6 +28,7 @@ from llmrouter.pipeline.conversations import Conversations, ConversationState, T
 from llmrouter.pipeline.knowledge import Knowledge
 from llmrouter.pipeline.model_classifier import API_S, OLLAMA_S, Asked, ModelClassifier
 from llmrouter.pipeline.ports import ResponseStates
+from llmrouter.pipeline.repeats import Repeats
 from llmrouter.pipeline.runner import Pipeline
 from llmrouter.pipeline.stages.account import Account
 from llmrouter.pipeline.stages.acknowledge import Acknowledge
@@ -173,9 +174,10 @@ async def _join(
         ledger=store.ledger,
         assigner=assigner,
         knowledge=knowledge,
+        repeats=Repeats(clock),
         chance=random.random,
     )
-    receive = Receive(traffic, store.ledger, store.node)
+    receive = Receive(traffic, store.ledger, keyring, store.node)
     account = Account(store.ledger, keyring)
     pipelines: Mapping[Operation, Pipeline] = {
         "chat": Pipeline(

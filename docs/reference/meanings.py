@@ -147,10 +147,12 @@ MEANINGS: Final[Mapping[str, str]] = {
     "stream": "whether a stream was asked for",
     "switch": "what leaving the last turn's model costs; null when it is not left",
     "target": "`provider/model`",
+    "retry.withheld.n": "the attempt that failed",
     "text_output_tokens": "the output that was no reasoning",
     "to_target": "the target that was asked next",
     "tools": "tools in the request",
-    "translation_notes": "what a translation left out or assumed, and why",
+    "translation_notes": "what was left out, assumed, or brought down to what the model can "
+    "give, and why",
     "uncached_input_tokens": "the input that no cache had a part in",
     "unknown_costs": "requests whose cost is not known and not in the sum",
     "until_us": "until when; 0 is no longer",

@@ -111,6 +111,17 @@ class TimeoutsConfig(Section):
     total_s: Seconds = Field(600, description="for the whole request, all attempts together")
 
 
+class RetriesConfig(Section):
+    """How much of the recent traffic to a target may be asked once more because of it: at the same
+    target again, or at another beside it.  Moving on to the next target is not limited."""
+
+    share: float = Field(
+        0.2, ge=0, le=1, description="extra attempts for each attempt of the window"
+    )
+    floor: int = Field(3, ge=0, le=10_000, description="extra attempts that are always allowed")
+    window_s: Seconds = Field(10, description="how far back traffic counts")
+
+
 class LimitsConfig(Section):
     """Bounds on what is read."""
 
@@ -264,6 +275,7 @@ class RouterConfig(Section):
     prices: dict[ModelName, PriceConfig] = Field(default_factory=dict)
     breaker: BreakerConfig = BreakerConfig()
     timeouts: TimeoutsConfig = TimeoutsConfig()
+    retries: RetriesConfig = RetriesConfig()
     limits: LimitsConfig = LimitsConfig()
 
 

@@ -187,6 +187,17 @@ class FallbackTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class RetryWithheld:
+    """The target would have been asked once more, had its retry budget not been spent: attempt
+    ``n`` was the last word."""
+
+    kind: ClassVar[str] = "retry.withheld"
+    n: int
+    target: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class TargetCooldown:
     """A provider asked for a pause; the target is passed over until then (wall clock, µs)."""
 
@@ -356,6 +367,7 @@ EventData = (
     | AttemptSucceeded
     | AttemptFailed
     | FallbackTaken
+    | RetryWithheld
     | TargetCooldown
     | AccountLocked
     | AccountUnlocked

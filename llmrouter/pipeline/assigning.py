@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from llmrouter.core.capabilities import NOTHING_LEARNED, Learned
 from llmrouter.core.configuration import TimeoutsConfig
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import AttemptKind, DialectName, Target
 from llmrouter.core.upstream import UpstreamCall
+from llmrouter.dialects.limits import within_output
 from llmrouter.dialects.wire import Codec, Dialect, TargetFacts
 from llmrouter.pipeline.attempt import Assignment
 from llmrouter.pipeline.ports import Keyring
@@ -35,6 +37,7 @@ class Task:
     remaining_s: float
     route: str | None = None
     kind: AttemptKind = "chat"
+    learned: Learned = NOTHING_LEARNED
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +54,10 @@ class Assigner:
         provider = table.config.providers[target.provider]
         dialect = self.dialects[provider.dialect]
         codec = self.codec(task.request.dialect, provider.dialect)
-        facts = TargetFacts(
-            provider=target.provider, max_output_tokens=table.model(target).max_output_tokens
-        )
-        outgoing = codec.encode(task.request, target.model, provider.quirks, facts)
+        most = table.model(target).max_output_tokens or task.learned.said.max_output_tokens
+        facts = TargetFacts(provider=target.provider, max_output_tokens=most)
+        request, notes = within_output(task.request, most)
+        outgoing = codec.encode(request, target.model, provider.quirks, facts)
         limits = table.limits(target, task.route)
         variable = key_variable(provider, target.account)
         key = self.keyring.key(variable) if variable else None
@@ -71,13 +74,13 @@ class Assigner:
             n=task.n,
             kind=task.kind,
             target=target,
-            request=task.request,
+            request=request,
             call=call,
             codec=codec,
             facts=facts,
             dialect=dialect,
             dropped=outgoing.losses,
-            notes=outgoing.notes,
+            notes=(*notes, *outgoing.notes),
             timeouts=task.timeouts,
             limits=limits,
             price=table.price(target),

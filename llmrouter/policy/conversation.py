@@ -8,6 +8,7 @@ from typing import Final
 
 from llmrouter.core.requests import ChatRequest
 from llmrouter.policy.envelope import Authored, open_envelope
+from llmrouter.policy.redaction import redact
 
 MAX_LENGTH: Final = 200
 SYSTEM_READ: Final = 4000
@@ -39,18 +40,17 @@ def conversation_id(
     for name in SESSION_HEADERS:
         value = headers.get(name, "").strip()
         if value:
-            return _bounded(f"header:{value}")
+            return _named("header", value)
     if request.conversation_hint:
-        return _bounded(f"body:{request.conversation_hint}")
+        return _named("body", request.conversation_hint)
     if continued is not None:
         return continued
     if authored.session:
-        return _bounded(f"openclaw:{authored.session}")
+        return _named("openclaw", authored.session)
     first_words = _first_words(request)
     if first_words is None:
         return None
-    digest = hashlib.blake2b(first_words.encode("utf-8", "surrogatepass"), digest_size=12)
-    return f"text:{digest.hexdigest()}"
+    return f"text:{_digest(first_words)}"
 
 
 def _first_words(request: ChatRequest) -> str | None:
@@ -61,5 +61,12 @@ def _first_words(request: ChatRequest) -> str | None:
     return f"{system[:SYSTEM_READ]}\n\n{person}" if system or person else None
 
 
-def _bounded(name: str) -> str:
-    return name[:MAX_LENGTH]
+def _named(source: str, session: str) -> str:
+    """The session under its own name; one that looks like a key only by its hash."""
+    session = session[:MAX_LENGTH]
+    shown = session if redact(session) == session else _digest(session)
+    return f"{source}:{shown}"[:MAX_LENGTH]
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()

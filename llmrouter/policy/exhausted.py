@@ -68,6 +68,7 @@ def chain_failure(
     waits_s: Mapping[Target, float] | None = None,
     key_variables: Mapping[str, str] | None = None,
     true_breaker_wait: bool = False,
+    withheld: bool = False,
 ) -> AllModelsFailed | UpstreamRefused:
     """The one error for a chain without an answer.
 
@@ -75,15 +76,18 @@ def chain_failure(
     else becomes `AllModelsFailed` with the most useful status of the chain.  ``waits_s`` says how
     long refused targets stay refused; ``key_variables`` which environment variable holds a
     provider's key; ``true_breaker_wait`` (``on_all_open: refuse``) shows an open breaker's whole
-    wait instead of a few seconds.
+    wait instead of a few seconds; ``withheld`` that the retry budget kept the last target from
+    being asked once more.
     """
     if failed and failed[-1].verdict.error_class == "client":
         return _passed_on(failed[-1])
-    refused = [c for c in candidates if c.refused is not None]
+    # What a target did in this request says more than the breaker that it opened by it.
+    tried = {f.target for f in failed}
+    refused = [c for c in candidates if c.refused is not None and c.target not in tried]
     status = _status(failed, refused)
     waits = _waits_s(status, failed, refused, waits_s or {}, true_breaker_wait)
     return AllModelsFailed(
-        _message(failed, refused, key_variables or {}),
+        _message(failed, refused, key_variables or {}, withheld),
         status=status,
         attempts=[AttemptSummary(f.target.name, f.verdict.reason, f.status) for f in failed],
         code="context_length_exceeded" if _is_context(status, failed, refused) else None,
@@ -160,6 +164,7 @@ def _message(
     failed: Sequence[FailedAttempt],
     refused: Sequence[Candidate],
     key_variables: Mapping[str, str],
+    withheld: bool,
 ) -> str:
     if not failed and not refused:
         return "No model could be asked: the route is empty."
@@ -171,6 +176,8 @@ def _message(
         sentences.append(f"Every model failed: {_listed(tried)}.")
         if passed:
             sentences.append(f"Passed over: {_listed(passed)}.")
+        if withheld:
+            sentences.append("Too many requests to it fail to ask it once more.")
     else:
         sentences.append(f"No model could be asked: {_listed(passed)}.")
     if all(f.verdict.reason == "connect_failed" for f in failed):

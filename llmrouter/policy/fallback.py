@@ -42,13 +42,18 @@ class Try:
     after: Target | None = None
     because: str | None = None
 
+    @property
+    def is_retry(self) -> bool:
+        """Whether the target that has just failed is asked once more."""
+        return self.after == self.target
+
 
 @dataclass(frozen=True, slots=True)
 class Failed:
     """The attempt failed.
 
-    ``remaining_s`` is what is left of the request's time; ``may_retry`` that the server's budget
-    of retries allows one; ``jitter`` is between 0 and 1.
+    ``remaining_s`` is what is left of the request's time; ``may_retry`` that the target's retry
+    budget allows to ask it again; ``jitter`` is between 0 and 1.
     """
 
     verdict: Verdict
@@ -68,7 +73,7 @@ class PassedOver:
 class PlanEnd:
     """Why nothing more is tried; ``passed_over`` are targets that the plan left out, with why."""
 
-    reason: Literal["exhausted", "final", "deadline", "attempts"]
+    reason: Literal["exhausted", "final", "deadline", "attempts", "budget"]
     passed_over: tuple[tuple[Target, Refusal], ...] = ()
 
 
@@ -97,8 +102,10 @@ def fallback_plan(
             target, wait_s = waiting.pop(0), 0.0
         else:
             hope_s = _retry_wait_s(last)
-            if failed is None or failed in retried or hope_s is None:
+            if last is None or failed is None or failed in retried or hope_s is None:
                 return PlanEnd("exhausted", tuple(passed_over))
+            if not last.may_retry:
+                return PlanEnd("budget", tuple(passed_over))
             target, wait_s = failed, hope_s
             retried.add(target)
         reason = last.verdict.reason if last else None
@@ -143,7 +150,7 @@ def _sift(
 
 def _retry_wait_s(outcome: Failed | None) -> float | None:
     """The wait before the target that failed is asked again; None when it is not to be."""
-    if outcome is None or not (outcome.verdict.retry_same and outcome.may_retry):
+    if outcome is None or not outcome.verdict.retry_same:
         return None
     verdict = outcome.verdict
     if verdict.error_class == "rate":

@@ -34,6 +34,7 @@ from llmrouter.core.events import (
     RequestRecovered,
     RequestRejected,
     RequestValidated,
+    RetryWithheld,
     RouteSelected,
     ServerStarted,
     ServerStopped,
@@ -139,6 +140,7 @@ def _gather(events: Iterable[Event]) -> _Facts:
                 RouteSelected()
                 | RequestRejected()
                 | FallbackTaken()
+                | RetryWithheld()
                 | TargetCooldown()
                 | AccountLocked()
                 | AccountUnlocked()

@@ -10,6 +10,8 @@ MAX_LENGTH: Final = 512
 HIDDEN: Final = "[redacted]"
 MIN_SECRET_LENGTH: Final = 6  # a shorter "secret" (a test's `x`) would black out half the text
 
+_PLAIN: Final = re.compile(r"[0-9A-Fa-f-]{1,64}")  # a UUID or its like, which no shape fits
+
 _SHAPES: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (
         re.compile(r"\b(Bearer|Basic|Token)\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE),
@@ -56,6 +58,8 @@ def redact(text: str, secrets: Collection[str] = (), *, max_length: int = MAX_LE
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= MIN_SECRET_LENGTH:
             text = text.replace(secret, HIDDEN)
+    if _PLAIN.fullmatch(text):
+        return text
     for shape, replacement in _SHAPES:
         text = shape.sub(replacement, text)
     return text if len(text) <= max_length else text[: max_length - 1] + "…"

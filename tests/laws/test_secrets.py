@@ -22,7 +22,8 @@ CLIENT_KEY = "planted-client-key-9a8b7c6d5e4f"
 ADMIN_TOKEN = "planted-admin-token-1f2e3d4c5b6a"
 LOG = "debug.log"
 OWN_KEY = "planted-key-of-the-client-s-own"
-SECRETS = (LAB_KEY, SPARE_KEY, CLIENT_KEY, ADMIN_TOKEN, OWN_KEY)
+OWN_KEY_SHAPED = "sk-planted-where-a-session-belongs"
+SECRETS = (OWN_KEY_SHAPED, LAB_KEY, SPARE_KEY, CLIENT_KEY, ADMIN_TOKEN, OWN_KEY)
 
 
 @pytest.fixture
@@ -81,7 +82,11 @@ async def test_no_secret_is_found_in_logs_ledger_or_replies(
                 reply = await router.http.post(
                     "/v1/chat/completions",
                     json=document,
-                    headers=as_client,
+                    headers={
+                        **as_client,
+                        "x-request-id": f"sk-{LAB_KEY}",
+                        "session_id": OWN_KEY_SHAPED,
+                    },
                 )
                 told.append(reply.text + str(reply.headers))
             await router.http.post("/circuit-breaker/reset-all", headers=as_admin)

@@ -242,3 +242,24 @@ def test_evidence_is_bounded() -> None:
 
     assert knowledge.of(Target("lab", "0")).refused == frozenset()
     assert knowledge.of(Target("lab", "1")).refused == {"vision"}
+
+
+async def test_a_model_is_not_asked_for_more_than_it_can_give_and_that_is_said(
+    lister: Lister, sqlite_database: DatabaseAddress
+) -> None:
+    configured = {"lab/wise": {"max_output_tokens": 500}}
+    async with started(sqlite_database, describing(lister, models=configured)) as router:
+        await surveyed(router)
+        asked = {"fast": 9000, "wise": 501, "plain": 9000}
+        stories = {}
+        for model, tokens in asked.items():
+            reply = await router.chat(model=f"lab/{model}", max_tokens=tokens)
+            stories[model] = router.ledger.story(reply)
+        sent = {seen.model: seen.json["max_tokens"] for seen in lister.seen if seen.body}
+        assert sent == {"fast": 1024, "wise": 500, "plain": 9000}
+        notes = {model: s.data("attempt.started").translation_notes for model, s in stories.items()}
+        assert notes == {
+            "fast": ("max_tokens: 1024 instead of 9000, the most it can give",),
+            "wise": ("max_tokens: 500 instead of 501, the most it can give",),
+            "plain": (),
+        }

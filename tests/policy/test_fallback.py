@@ -67,7 +67,13 @@ TABLE = [
     pytest.param([A], [RATE_GUESSED], [A], "exhausted", id="nor one that nobody named"),
     pytest.param([A], [Failed(FAST, 0.0)], [A], "deadline", id="time is up"),
     pytest.param([A], [Failed(FAST, 0.03)], [A], "exhausted", id="no time for the wait"),
-    pytest.param([A], [Failed(FAST, 9, may_retry=False)], [A], "exhausted", id="budget is used"),
+    pytest.param([A], [Failed(FAST, 9, may_retry=False)], [A], "budget", id="budget is used"),
+    pytest.param(
+        [A], [Failed(SLOW, 9, may_retry=False)], [A], "exhausted", id="no budget was needed"
+    ),
+    pytest.param(
+        [A, B], [Failed(FAST, 9, may_retry=False)], [A, B], None, id="moving on needs no budget"
+    ),
     pytest.param([], [], [], "exhausted", id="nothing to try"),
     pytest.param(
         [A, B], [PassedOver("breaker_open")], [A, B], None, id="unusable meanwhile: the next"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from llmrouter.core.configuration import BreakerConfig
 from llmrouter.core.errors import AttemptError, RouterError, StreamBroken
-from llmrouter.core.events import FallbackTaken
+from llmrouter.core.events import FallbackTaken, RetryWithheld
 from llmrouter.core.routing import Candidate, Target
 from llmrouter.pipeline.assigning import Assigner, Task
 from llmrouter.pipeline.attempt import Assignment, Attempt
@@ -15,9 +15,10 @@ from llmrouter.pipeline.availability import Availability
 from llmrouter.pipeline.exchange import Exchange, Reply
 from llmrouter.pipeline.knowledge import Knowledge
 from llmrouter.pipeline.ports import Ledger, Upstream
+from llmrouter.pipeline.repeats import Repeats
 from llmrouter.policy.exhausted import FailedAttempt, chain_failure
 from llmrouter.policy.failures import Verdict, judge, refused_needs
-from llmrouter.policy.fallback import Failed, PassedOver, Try, fallback_plan
+from llmrouter.policy.fallback import Failed, PassedOver, PlanEnd, Try, fallback_plan
 from llmrouter.policy.needs import known_window
 from llmrouter.policy.redaction import redact
 
@@ -41,9 +42,11 @@ class Call:
         ledger: Ledger,
         assigner: Assigner,
         knowledge: Knowledge,
+        repeats: Repeats,
         chance: Chance,
     ) -> None:
         self.knowledge = knowledge
+        self.repeats = repeats
         self.upstream = upstream
         self.availability = availability
         self.ledger = ledger
@@ -71,7 +74,7 @@ class _Chain:
     async def run(self) -> None:
         targets = self._exchange.decision.usable or self._trial()
         plan = fallback_plan(targets, window_of=self._window_of)
-        passed_over: tuple[Candidate, ...] = ()
+        end: PlanEnd
         try:
             step = next(plan)
             while True:
@@ -80,8 +83,8 @@ class _Chain:
                     return
                 step = plan.send(outcome)
         except StopIteration as stop:
-            passed_over = tuple(Candidate(target, why) for target, why in stop.value.passed_over)
-        raise self._failure(passed_over)
+            end = stop.value
+        raise self._failure(end)
 
     def _trial(self) -> tuple[Target, ...]:
         """When breakers alone stand against every target, one of them may be tried all the same
@@ -96,16 +99,20 @@ class _Chain:
 
     async def _try(self, step: Try) -> Failed | PassedOver | None:
         """Carries out one step of the plan; None when it answered."""
-        if step.wait_s:
-            await asyncio.sleep(step.wait_s)
         exchange, stage = self._exchange, self._stage
+        retries = self._table.config.retries
+        if step.is_retry:
+            stage.repeats.spend(step.target, retries)
+            await asyncio.sleep(step.wait_s)
         hindrance = stage.availability.take_permit(
             exchange, step.target, self._breaker(step.target), self._remaining_s()
         )
         if hindrance is not None:
             return PassedOver(hindrance.refused)
-        if step.after is not None and step.because is not None and step.after != step.target:
-            exchange.emit(FallbackTaken(str(step.after), str(step.target), step.because))
+        if not step.is_retry:
+            stage.repeats.sent(step.target, retries)
+            if step.after is not None and step.because is not None:
+                exchange.emit(FallbackTaken(str(step.after), str(step.target), step.because))
         attempt = self._begin(step)
         try:
             await self._answer(attempt)
@@ -146,7 +153,12 @@ class _Chain:
 
     async def _judge(self, attempt: Attempt, error: AttemptError) -> Failed:
         verdict = await self.book_failure(attempt, error)
-        return Failed(verdict, remaining_s=self._remaining_s(), jitter=self._stage.chance())
+        return Failed(
+            verdict,
+            remaining_s=self._remaining_s(),
+            may_retry=self._stage.repeats.allow(attempt.target, self._table.config.retries),
+            jitter=self._stage.chance(),
+        )
 
     async def book_failure(self, attempt: Attempt, error: AttemptError) -> Verdict:
         """Judges a failure, moves the breaker, and writes it down."""
@@ -197,10 +209,18 @@ class _Chain:
             deadline_us=self._deadline_us,
             remaining_s=self._remaining_s(),
             route=self._route,
+            learned=self._stage.knowledge.of(step.target),
         )
         return self._stage.assigner.assign(task, self._table)
 
-    def _failure(self, passed_over: Sequence[Candidate]) -> RouterError:
+    def _failure(self, end: PlanEnd) -> RouterError:
+        withheld = end.reason == "budget"
+        if withheld:
+            last = self._failed[-1]
+            self._exchange.emit(
+                RetryWithheld(self._exchange.attempts, str(last.target), last.verdict.reason)
+            )
+        passed_over = [Candidate(target, why) for target, why in end.passed_over]
         refused = [c for c in self._exchange.decision.candidates if c.refused is not None]
         unanswered = [*refused, *passed_over]
         waits_s = {}
@@ -220,6 +240,7 @@ class _Chain:
                 if provider.api_key_env is not None
             },
             true_breaker_wait=self._table.config.breaker.on_all_open == "refuse",
+            withheld=withheld,
         )
 
     def _breaker(self, target: Target) -> BreakerConfig:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from llmrouter.core.errors import RouterError
 from llmrouter.core.events import RequestReceived
-from llmrouter.pipeline.exchange import Exchange
-from llmrouter.pipeline.ports import Ledger
+from llmrouter.pipeline.exchange import Caller, Exchange
+from llmrouter.pipeline.ports import Keyring, Ledger
 from llmrouter.pipeline.traffic import Traffic
+from llmrouter.policy.redaction import redact
 
 
 class Receive:
@@ -14,8 +15,9 @@ class Receive:
 
     name = "receive"
 
-    def __init__(self, traffic: Traffic, ledger: Ledger, node: int) -> None:
+    def __init__(self, traffic: Traffic, ledger: Ledger, keyring: Keyring, node: int) -> None:
         self._traffic = traffic
+        self._keyring = keyring
         self._ledger = ledger
         self._node = node
 
@@ -31,7 +33,7 @@ class Receive:
                 dialect=exchange.dialect.name,
                 purpose=caller.purpose,
                 key_id=caller.key_id,
-                client_request_id=caller.client_request_id,
+                client_request_id=self._named_by(caller),
                 client_retry=int(retry) if retry.isdigit() and len(retry) < 5 else None,
             )
         )
@@ -46,3 +48,9 @@ class Receive:
             # A ledger that can take no request cannot take this refusal either.
             exchange.unrecorded = True
             raise
+
+    def _named_by(self, caller: Caller) -> str | None:
+        """The client's own id for the request, which may hold anything, a key too."""
+        if caller.client_request_id is None:
+            return None
+        return redact(caller.client_request_id, self._keyring.secrets())

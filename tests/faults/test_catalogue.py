@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 
 from llmrouter.store.engine import DatabaseAddress
+from tests.faults.catalogue import FAULTS, GOOD, Fault
 from tests.ledger_file import Story
-from tests.pipeline.faults import FAULTS, GOOD, Fault
 from tests.provider import (
     DONE,
     RESET,

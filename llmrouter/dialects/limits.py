@@ -1,0 +1,58 @@
+"""The longest answer that a request asks for, brought down to what a model can give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from llmrouter.core.requests import ChatRequest
+from llmrouter.core.routing import DialectName
+from llmrouter.dialects.documents import write_document
+
+_PLACES: Final[Mapping[DialectName, tuple[tuple[str, ...], ...]]] = {
+    "openai": (("max_completion_tokens",), ("max_tokens",)),
+    "responses": (("max_output_tokens",),),
+    "anthropic": (("max_tokens",),),
+    "gemini": tuple(
+        (section, name)
+        for section in ("generationConfig", "generation_config")
+        for name in ("maxOutputTokens", "max_output_tokens")
+    ),
+    "ollama": (("options", "num_predict"),),
+}
+"""Where each dialect's requests say it; Google's APIs take two spellings."""
+
+
+def within_output(request: ChatRequest, most: int | None) -> tuple[ChatRequest, tuple[str, ...]]:
+    """The request, asking for no more than ``most`` tokens, and notes of what was changed.
+
+    Providers refuse a request that asks for more than the model can give, though the answer would
+    hardly ever be that long.
+    """
+    if most is None or request.max_output_tokens is None or request.max_output_tokens <= most:
+        return request, ()
+    document: Mapping[str, Any] = request.document
+    notes: list[str] = []
+    for path in _PLACES[request.dialect]:
+        asked = _at(document, path)
+        if asked is not None and asked > most:
+            document = _with(document, path, most)
+            notes.append(f"{'.'.join(path)}: {most} instead of {asked}, the most it can give")
+    changed = replace(
+        request, document=document, body=write_document(document), max_output_tokens=most
+    )
+    return changed, tuple(notes)
+
+
+def _at(document: Mapping[str, Any], path: tuple[str, ...]) -> int | float | None:
+    value: Any = document
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number else None
+
+
+def _with(document: Mapping[str, Any], path: tuple[str, ...], value: int) -> dict[str, Any]:
+    name, *rest = path
+    return {**document, name: _with(document[name], tuple(rest), value) if rest else value}
