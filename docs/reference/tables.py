@@ -19,6 +19,9 @@ _ROWS: Final[Mapping[str, str]] = {
     "usage_day": "Sums of all requests, by day, node, key, provider, model, category, ending and "
     "purpose.",
     "usage_mode": "How live requests were classified, by hour, node, category and mode.",
+    "usage_total": "Sums of all live requests since the ledger began.",
+    "usage_attempt_day": "Sums of all attempts by day, each under the model that it was sent to; "
+    "key, category, ending and purpose are its request's.",
     "breaker": "One row per target that ever failed; it is overwritten.",
     "account_lock": "One row per credential that was ever locked; it is overwritten.",
     "config_version": "Every configuration version; none is ever changed.",

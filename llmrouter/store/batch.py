@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, fields, replace
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from llmrouter.core.events import Event
-from llmrouter.core.ledger import BreakerRow, RequestRecord, RequestRow, ResponseState
+from llmrouter.core.ledger import AttemptRow, BreakerRow, RequestRecord, RequestRow, ResponseState
 from llmrouter.store.encoding import members, storable, to_json
 from llmrouter.store.packing import BodyPolicy, PackedBody, deflate, pack
 from llmrouter.store.records import (
@@ -19,7 +18,6 @@ from llmrouter.store.records import (
     account_locks,
     made_at_us,
 )
-from llmrouter.store.statements import ATTEMPT_COLUMNS
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -29,15 +27,13 @@ if TYPE_CHECKING:
 StateTuple = tuple[str, int, str | None, str | None, str | None, int, bytes]
 """A row of ``response_state``."""
 
-_attempt_tuple: Final = attrgetter(*ATTEMPT_COLUMNS)
-
 
 @dataclass(slots=True)
 class Batch:
     """What one transaction writes."""
 
     requests: list[RequestRow] = field(default_factory=list)
-    attempts: list[tuple[Any, ...]] = field(default_factory=list)
+    attempts: list[AttemptRow] = field(default_factory=list)
     events: list[tuple[int, int, int, str, str]] = field(default_factory=list)
     bodies: list[PackedBody] = field(default_factory=list)
     states: list[StateTuple] = field(default_factory=list)
@@ -78,9 +74,8 @@ class BatchMaker:
 
     def _add_record(self, batch: Batch, record: RequestRecord) -> None:
         row = _mend(record.request) if self._mended else record.request
-        attempts = map(_mend, record.attempts) if self._mended else record.attempts
         batch.requests.append(row)
-        batch.attempts += map(_attempt_tuple, attempts)
+        batch.attempts += map(_mend, record.attempts) if self._mended else record.attempts
         first = 0 if self._whole else record.opened
         self._add_events(batch, row.id, first, record.events[first:])
         _add_breakers(batch, record.breakers)

@@ -1,4 +1,4 @@
-"""Sums of request rows by hour and day, so that figures cost the same however long the history.
+"""Sums of requests and attempts, so that figures cost the same however long the history.
 
 They are added up in memory for a whole batch first; the database sees a few rows.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from llmrouter.core.ledger import RequestRow
+from llmrouter.core.ledger import AttemptRow, RequestRow
 from llmrouter.store.schema import HISTOGRAM_BITS, MEASURES, SUMMED
 
 Key = tuple[str | int, ...]
@@ -24,41 +24,31 @@ _FIRST_TOKENS_AT: Final = len(SUMMED) + len(HISTOGRAM_BITS)
 
 @dataclass(slots=True)
 class Rollups:
-    """What a batch of requests adds to each usage row, by key in the order of its columns."""
+    """What some requests add to each usage row, by key in the order of its columns."""
 
     hours: dict[Key, list[int]] = field(default_factory=dict)
     days: dict[Key, list[int]] = field(default_factory=dict)
     modes: dict[Key, list[int]] = field(default_factory=dict)
+    totals: dict[Key, list[int]] = field(default_factory=dict)
+    attempt_days: dict[Key, list[int]] = field(default_factory=dict)
 
 
-def sum_up(requests: Iterable[RequestRow]) -> Rollups:
-    """The sums over some requests."""
+def sum_up(requests: Iterable[RequestRow], attempts: Iterable[AttemptRow]) -> Rollups:
+    """The sums over some requests and their attempts; another request's attempts are left out."""
     rollups = Rollups()
-    hour_names: dict[int, str] = {}
-    for row in requests:
-        hour_number = row.started_us // _HOUR_US
-        hour = hour_names.get(hour_number)
-        if hour is None:
-            hour = hour_names[hour_number] = hour_of(row.started_us)
-        provider, model, category = row.provider or "", row.model or "", row.category or ""
-        measures = _measures(row)
-        _add(
-            rollups.days,
-            (
-                hour[:10],
-                row.node,
-                row.key_id or "",
-                provider,
-                model,
-                category,
-                row.ending,
-                row.purpose,
-            ),
-            measures,
-        )
-        if row.purpose == "live":
-            _add(rollups.hours, (hour, row.node, provider, model, row.ending), measures)
-            _add(rollups.modes, (hour, row.node, category, row.mode or ""), [1])
+    hours = _HourNames()
+    of_requests = {row.id: row for row in requests}
+    known_nusd = dict.fromkeys(of_requests, 0)
+    for attempt in attempts:
+        request = of_requests.get(attempt.request_id)
+        if request is not None:
+            known_nusd[request.id] += attempt.cost_nusd or 0
+            day = hours[attempt.started_us // _HOUR_US][:10]
+            key = _attempt_key(day, request, attempt)
+            _add(rollups.attempt_days, key, _attempt_measures(attempt))
+    for row in of_requests.values():
+        measures = _measures(row, known_nusd[row.id])
+        _add_request(rollups, row, hours[row.started_us // _HOUR_US], measures)
     return rollups
 
 
@@ -67,7 +57,66 @@ def hour_of(at_us: int) -> str:
     return datetime.fromtimestamp(at_us // 1_000_000, UTC).strftime("%Y-%m-%dT%H")
 
 
-def _measures(row: RequestRow) -> list[int]:
+class _HourNames(dict[int, str]):
+    """The names of hours, by their number since 1970."""
+
+    def __missing__(self, number: int) -> str:
+        name = self[number] = hour_of(number * _HOUR_US)
+        return name
+
+
+def _add_request(rollups: Rollups, row: RequestRow, hour: str, measures: list[int]) -> None:
+    node, ending = row.node, row.ending
+    provider, model, category = row.provider or "", row.model or "", row.category or ""
+    day_key = (
+        hour[:10],
+        node,
+        row.key_id or "",
+        provider,
+        model,
+        category,
+        ending,
+        row.purpose,
+    )
+    _add(rollups.days, day_key, measures)
+    if row.purpose != "live":
+        return
+    mode = row.mode or ""
+    _add(rollups.hours, (hour, node, provider, model, ending), measures)
+    _add(rollups.totals, (node, provider, model, category, mode, ending), measures)
+    _add(rollups.modes, (hour, node, category, mode), [1])
+
+
+def _attempt_key(day: str, request: RequestRow, attempt: AttemptRow) -> Key:
+    return (
+        day,
+        request.node,
+        request.key_id or "",
+        attempt.provider,
+        attempt.model,
+        request.category or "",
+        request.ending,
+        request.purpose,
+        attempt.outcome,
+        attempt.kind,
+    )
+
+
+def _attempt_measures(attempt: AttemptRow) -> list[int]:
+    """What an attempt adds to its row of ``usage_attempt_day``, in the order of the columns."""
+    return [
+        1,
+        attempt.input_tokens or 0,
+        attempt.output_tokens or 0,
+        attempt.cache_read_tokens or 0,
+        attempt.cache_write_tokens or 0,
+        attempt.reasoning_tokens or 0,
+        attempt.cost_nusd or 0,
+        int(attempt.cost_nusd is None),
+    ]
+
+
+def _measures(row: RequestRow, known_nusd: int) -> list[int]:
     measures = [0] * len(MEASURES)
     measures[: len(SUMMED)] = (
         1,
@@ -77,7 +126,7 @@ def _measures(row: RequestRow) -> list[int]:
         row.cache_read_tokens or 0,
         row.cache_write_tokens or 0,
         row.reasoning_tokens or 0,
-        row.cost_nusd or 0,
+        known_nusd,
         int(row.cost_nusd is None),
         row.duration_us,
         int(row.first_token_us is not None),

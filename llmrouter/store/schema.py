@@ -163,8 +163,9 @@ SUMMED: Final = (
     "first_tokens",
     "first_token_us",
 )
-"""What usage rows add up.  Sums are over what is known: ``unknown_costs`` counts the requests that
-``cost_nusd`` leaves out, ``first_tokens`` those that ``first_token_us`` takes in."""
+"""What usage rows add up.  Sums are over what is known: ``cost_nusd`` is all that is known of the
+requests' attempts, ``unknown_costs`` counts the requests of which something is not, and
+``first_tokens`` those that ``first_token_us`` takes in."""
 
 MEASURES: Final = (
     *SUMMED,
@@ -172,6 +173,18 @@ MEASURES: Final = (
     *(f"first_token_log2_{bits}" for bits in HISTOGRAM_BITS),
 )
 """Every column of a usage row that is no part of its key."""
+
+ATTEMPT_MEASURES: Final = (
+    "attempts",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "cost_nusd",
+    "unknown_costs",
+)
+"""What `usage_attempt_day` adds up; ``unknown_costs`` counts attempts."""
 
 
 def _measures() -> list[Column[int]]:
@@ -221,6 +234,39 @@ usage_mode = Table(
     _key("category"),
     _key("mode"),
     Column("requests", Big, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Live requests only, since the ledger began: /metrics reads nothing else, however long that is.
+usage_total = Table(
+    "usage_total",
+    metadata,
+    Column("node", Integer, primary_key=True, autoincrement=False),
+    _key("provider"),
+    _key("model"),
+    _key("category"),
+    _key("mode"),
+    _key("ending"),
+    *_measures(),
+    sqlite_with_rowid=False,
+)
+
+# Every attempt under the model that it was sent to, on the day on which it was: what a vendor's
+# invoice says.  Key, category, ending and purpose are its request's.
+usage_attempt_day = Table(
+    "usage_attempt_day",
+    metadata,
+    _key("day"),
+    Column("node", Integer, primary_key=True, autoincrement=False),
+    _key("key_id"),
+    _key("provider"),
+    _key("model"),
+    _key("category"),
+    _key("ending"),
+    _key("purpose"),
+    _key("outcome"),
+    _key("kind"),
+    *(Column(name, Big, nullable=False) for name in ATTEMPT_MEASURES),
     sqlite_with_rowid=False,
 )
 

@@ -19,7 +19,7 @@ from llmrouter.store.packing import FRESH_FOR, BodyPolicy, PackedBody, RecentMes
 from llmrouter.store.records import AccountLockRow, Payload
 from llmrouter.store.recovery import find_abandoned
 from llmrouter.store.rollups import Key, sum_up
-from llmrouter.store.statements import REQUEST_COLUMNS, run, statements_for
+from llmrouter.store.statements import ATTEMPT_COLUMNS, REQUEST_COLUMNS, run, statements_for
 
 T = TypeVar("T")
 
@@ -31,6 +31,7 @@ _VARIABLES_AT_ONCE: Final = 500  # SQLite before 3.32 takes 999 in one statement
 _TURNS: Final = 0x6C6C6D74  # "llmt"; the first half of the advisory lock of each node's turns
 
 _request_tuple: Final = attrgetter(*REQUEST_COLUMNS)
+_attempt_tuple: Final = attrgetter(*ATTEMPT_COLUMNS)
 _breaker_tuple: Final = attrgetter(*BreakerRow.__slots__)
 _lock_tuple: Final = attrgetter(*AccountLockRow.__slots__)
 
@@ -130,7 +131,8 @@ class Scribe:
             batch = without(batch, _stored_requests(connection, [r.id for r in batch.requests]))
         to = self._statements
         run(connection, to.insert_request, [_request_tuple(row) for row in batch.requests])
-        run(connection, to.add_attempt if again else to.insert_attempt, batch.attempts)
+        attempts = [_attempt_tuple(row) for row in batch.attempts]
+        run(connection, to.add_attempt if again else to.insert_attempt, attempts)
         run(connection, to.add_event if again else to.insert_event, batch.events)
         self._write_rollups(connection, batch)
         # Nodes that write the same rows must take them in the same order.
@@ -146,10 +148,12 @@ class Scribe:
         return last_uses
 
     def _write_rollups(self, connection: Connection, batch: Batch) -> None:
-        rollups = sum_up(batch.requests)
-        run(connection, self._statements.sum_hour, _rows(rollups.hours))
-        run(connection, self._statements.sum_day, _rows(rollups.days))
-        run(connection, self._statements.sum_mode, _rows(rollups.modes))
+        rollups, to = sum_up(batch.requests, batch.attempts), self._statements
+        run(connection, to.sum_hour, _rows(rollups.hours))
+        run(connection, to.sum_day, _rows(rollups.days))
+        run(connection, to.sum_mode, _rows(rollups.modes))
+        run(connection, to.sum_total, _rows(rollups.totals))
+        run(connection, to.sum_attempt_day, _rows(rollups.attempt_days))
 
     def _write_bodies(
         self, connection: Connection, bodies: Sequence[PackedBody]

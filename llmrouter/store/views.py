@@ -6,10 +6,12 @@ with its unit, from which the reference in the manual is generated.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from llmrouter.store.expressions import Sql, cumulated, quantile_ms, shown_id
+from llmrouter.store.schema import ATTEMPT_MEASURES
 
 Unit = Literal["text", "number", "tokens", "USD", "ms", "time", "date", "true/false", "JSON"]
 """What a column's values are; a time is ISO 8601 in UTC with milliseconds."""
@@ -180,16 +182,23 @@ def _costs_daily(sql: Sql) -> View:
 
     return View(
         "v_costs_daily",
-        "What live traffic cost, by day (UTC), key, provider, model, category and ending.",
+        "What live traffic cost, by day (UTC), key, provider, model, category and ending.  Every "
+        "call is booked on its own day and under the model that it was sent to, failed calls and "
+        "classifiers' too, so that the sums by day and model are those of a vendor's invoice.",
         (
-            ViewColumn("day", "date", "the day the requests arrived on", "day"),
+            ViewColumn("day", "date", "the day of the calls", "day"),
             ViewColumn("key_id", "text", "the client key", "nullif(key_id, '')"),
-            ViewColumn("provider", "text", "who answered", "nullif(provider, '')"),
-            ViewColumn("model", "text", "which model answered", "nullif(model, '')"),
+            ViewColumn("provider", "text", "who was called", "nullif(provider, '')"),
+            ViewColumn("model", "text", "which model was called", "nullif(model, '')"),
             ViewColumn("category", "text", "the category", "nullif(category, '')"),
             ViewColumn("ending", "text", "how the requests ended", "ending"),
-            ViewColumn("requests", "number", "how many", total("requests")),
-            ViewColumn("attempts", "number", "calls made for them", total("attempts")),
+            ViewColumn(
+                "requests",
+                "number",
+                "requests that it answered, or was the last to try",
+                total("requests"),
+            ),
+            ViewColumn("attempts", "number", "calls made to it", total("attempts")),
             ViewColumn("input_tokens", "tokens", "all known input", total("input_tokens")),
             ViewColumn("output_tokens", "tokens", "all known output", total("output_tokens")),
             ViewColumn(
@@ -205,13 +214,31 @@ def _costs_daily(sql: Sql) -> View:
             ViewColumn(
                 "unknown_costs",
                 "number",
-                "requests whose cost is not known and not in the sum",
+                "calls whose cost is not known and not in the sum",
                 total("unknown_costs"),
             ),
         ),
-        "FROM usage_day\n"
-        "WHERE purpose = 'live'\n"
-        "GROUP BY day, key_id, provider, model, category, ending",
+        "\n".join(
+            (
+                "FROM (",
+                *_cost_rows("usage_day", requests="requests"),
+                "  UNION ALL",
+                *_cost_rows("usage_attempt_day", summed=ATTEMPT_MEASURES),
+                ") AS costs",
+                "GROUP BY day, key_id, provider, model, category, ending",
+            )
+        ),
+    )
+
+
+def _cost_rows(table: str, requests: str = "0", summed: Collection[str] = ()) -> tuple[str, ...]:
+    """Rows with the columns that `_costs_daily` groups; a table that does not count one adds 0."""
+    measures = ", ".join(name if name in summed else f"0 AS {name}" for name in ATTEMPT_MEASURES)
+    return (
+        f"  SELECT day, key_id, provider, model, category, ending, {requests} AS requests,",
+        f"    {measures}",
+        f"  FROM {table}",
+        "  WHERE purpose = 'live'",
     )
 
 

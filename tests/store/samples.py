@@ -49,6 +49,7 @@ def answered(
     category: str = "conversation",
     model: str = "harbour/beacon-1",
     cost_nusd: int | None = 1_500_000,
+    failed_nusd: int | None = 0,
     duration_us: int = 250_000,
     ending: Ending = "completed",
     purpose: Purpose = "live",
@@ -75,7 +76,14 @@ def answered(
         Event(
             9_000,
             AttemptFailed(
-                1, "failed", 8_000, http_status=503, error_class="transient", counted=True
+                1,
+                "failed",
+                8_000,
+                http_status=503,
+                cost_nusd=failed_nusd,
+                cost_basis="unknown" if failed_nusd is None else "computed",
+                error_class="transient",
+                counted=True,
             ),
         ),
         Event(9_100, FallbackTaken("harbour/fog-2", model, "transient")),
@@ -100,21 +108,6 @@ def answered(
         ),
         Event(duration_us, RequestFinished(ending, 200, duration_us, served_by=2)),
     )
-    if cost_nusd is not None:
-        # What the failed attempt cost is known, too.
-        failed = events[5].data
-        assert isinstance(failed, AttemptFailed)
-        free = AttemptFailed(
-            1,
-            "failed",
-            8_000,
-            http_status=503,
-            cost_nusd=0,
-            cost_basis="computed",
-            error_class="transient",
-            counted=True,
-        )
-        events = (*events[:5], Event(9_000, free), *events[6:])
     row, attempts = fold_request(request_id, events)
     content = None if body is None else orjson.dumps(body)
     return RequestRecord(row, attempts, events, opened, breakers, content)

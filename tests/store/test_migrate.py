@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 
+from llmrouter.core.clock import FakeClock
 from llmrouter.store import migrate, schema
 from llmrouter.store.engine import DatabaseAddress, read_address
 from llmrouter.store.errors import (
@@ -21,8 +22,9 @@ from llmrouter.store.errors import (
     DatabaseTooNew,
     DatabaseUnwritable,
 )
+from llmrouter.store.opening import StoreSettings, open_store
 from llmrouter.store.views import VIEW_NAMES
-from tests.store.samples import locked
+from tests.store.samples import NOW_US, answered, ask, locked, rejected
 
 
 def shape(connection: Connection) -> dict[str, Any]:
@@ -153,6 +155,36 @@ def test_file_and_folder_are_for_their_owner_alone(tmp_path: Path) -> None:
     assert address.path is not None
     assert address.path.stat().st_mode & 0o777 == 0o600
     assert address.path.parent.stat().st_mode & 0o777 == 0o700
+
+
+USAGE_TABLES = ("usage_hour", "usage_day", "usage_mode", "usage_total", "usage_attempt_day")
+
+
+async def test_an_older_ledger_is_summed_up_as_if_it_had_been_written_today(
+    empty_database: DatabaseAddress, tmp_path: Path
+) -> None:
+    def sums() -> dict[str, list[tuple[Any, ...]]]:
+        return {
+            table: sorted(ask(empty_database, f"SELECT * FROM {table}")) for table in USAGE_TABLES
+        }
+
+    async with open_store(StoreSettings(empty_database, tmp_path), FakeClock()) as store:
+        for values in (
+            {"key_id": "k"},
+            {"cost_nusd": None, "failed_nusd": 70},
+            {"cost_nusd": None, "failed_nusd": 5, "purpose": "replay", "category": "code"},
+            {"duration_us": 300, "ending": "failed"},
+            {"duration_us": 10**11, "started_us": NOW_US - 10**11},
+        ):
+            await store.ledger.close(answered(store.ids.next(), **values))
+        await store.ledger.close(rejected(store.ids.next()))
+    written = sums()
+    [(of_requests,)] = ask(empty_database, "SELECT sum(cost_nusd) FROM request")
+
+    migrate.downgrade(empty_database, "0002")
+    assert ask(empty_database, "SELECT sum(cost_nusd) FROM usage_day") == [(of_requests,)]
+    migrate.upgrade(empty_database)
+    assert sums() == written
 
 
 KILLED_WHILE_MIGRATING = """

@@ -202,13 +202,15 @@ async def test_costs_are_told_by_day(store: Store) -> None:
         answered(new(), started_us=NOW_US, cost_nusd=None, ending="failed"),
         answered(new(), started_us=NOW_US, cost_nusd=10**6, purpose="replay"),
     )
-    first, second = await store.reader.costs_by_day(since_day="2026-09-20")
+    found = await store.reader.costs_by_day(since_day="2026-09-20")
+    first, second = (row for row in found if row.model == "beacon-1")
     assert (first.day, first.key_id, first.cost_nusd) == ("2026-09-20", "k", 3)
     assert (second.day, second.key_id, second.cost_nusd) == ("2026-09-21", None, 5)
     assert (second.requests, second.unknown_costs, second.input_tokens) == (2, 1, 84)
-    assert await store.reader.costs_by_day(since_day="2026-09-20", until_day="2026-09-20") == (
-        first,
-    )
+    failed = [(row.day, row.requests, row.attempts) for row in found if row.model == "fog-2"]
+    assert failed == [("2026-09-20", 0, 1), ("2026-09-21", 0, 2)]
+    until = await store.reader.costs_by_day(since_day="2026-09-20", until_day="2026-09-20")
+    assert {row.day for row in until} == {"2026-09-20"}
 
 
 async def test_a_breaker_s_deadline_is_bounded_when_it_is_loaded(store: Store) -> None:

@@ -189,7 +189,7 @@ async def test_a_copied_file_answers_what_yesterday_cost_by_model(
         "SELECT model, sum(cost_usd) FROM v_costs_daily"
         " WHERE day = date('now', '-1 day') GROUP BY model"
     )
-    assert ask_shell(shell, copied, question) == "beacon-1|0.015\n"
+    assert ask_shell(shell, copied, question) == "beacon-1|0.015\nfog-2|0.0\n"
 
 
 def ask_shell(shell: str, path: str, question: str) -> str:

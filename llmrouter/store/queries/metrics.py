@@ -14,7 +14,7 @@ from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from llmrouter.store.rollups import hour_of
-from llmrouter.store.schema import usage_day, usage_hour, usage_mode
+from llmrouter.store.schema import usage_hour, usage_mode, usage_total
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +60,21 @@ async def metrics(connection: AsyncConnection, since_us: int | None = None) -> M
 
 
 async def _usage(connection: AsyncConnection, since_us: int | None) -> list[Row[Any]]:
-    table = usage_day if since_us is None else usage_hour
+    table = usage_total if since_us is None else usage_hour
     key = (table.c.provider, table.c.model, table.c.ending)
     sums = ("requests", "duration_us", "cost_nusd", "unknown_costs")
     statement = select(*key, *(func.sum(table.c[name]).label(name) for name in sums)).group_by(*key)
-    statement = (
-        statement.where(usage_day.c.purpose == "live")
-        if since_us is None
-        else statement.where(usage_hour.c.hour >= hour_of(since_us))
-    )
+    if since_us is not None:
+        statement = statement.where(usage_hour.c.hour >= hour_of(since_us))
     return list(await connection.execute(statement))
 
 
 async def _modes(connection: AsyncConnection, since_us: int | None) -> list[Row[Any]]:
-    mode = usage_mode.c
-    statement = select(
-        mode.category, mode.mode, func.sum(mode.requests).label("requests")
-    ).group_by(mode.category, mode.mode)
+    table = usage_total if since_us is None else usage_mode
+    key = (table.c.category, table.c.mode)
+    statement = select(*key, func.sum(table.c.requests).label("requests")).group_by(*key)
     if since_us is not None:
-        statement = statement.where(mode.hour >= hour_of(since_us))
+        statement = statement.where(usage_mode.c.hour >= hour_of(since_us))
     return list(await connection.execute(statement))
 
 
