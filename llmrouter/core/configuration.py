@@ -45,6 +45,7 @@ Quirk = Literal[
 """What a compatible provider does differently, from a closed list."""
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+TokensPerSecond = Annotated[float, Field(gt=0, le=100_000)]
 UsdPerMtok = Annotated[float, Field(ge=0, le=1_000_000)]
 
 BUILT_IN_CATEGORIES = ("tools", "code", "reasoning", "conversation")
@@ -107,8 +108,20 @@ class TimeoutsConfig(Section):
     connect_s: Seconds = Field(5, description="to open a connection, TLS included")
     headers_s: Seconds = Field(60, description="from the request's last byte to the headers")
     first_token_s: Seconds = Field(60, description="from the headers to the first token")
-    idle_s: Seconds = Field(60, description="between two tokens")
-    total_s: Seconds = Field(600, description="for the whole request, all attempts together")
+    idle_s: Seconds = Field(60, description="between two tokens; comments are none")
+    total_s: Seconds = Field(
+        600,
+        description="for the whole attempt; a request with all its attempts ends within the "
+        "longest of its candidates'",
+    )
+    min_tokens_per_s: TokensPerSecond | None = Field(
+        None,
+        description="the rate that a stream must show before the client gets any of it; else the "
+        "next model is asked",
+    )
+    rate_window_s: Seconds = Field(
+        2, description="how long after its first token a stream has for that"
+    )
 
 
 class RetriesConfig(Section):
@@ -146,6 +159,8 @@ class PartialTimeouts(Section):
     first_token_s: Seconds | None = None
     idle_s: Seconds | None = None
     total_s: Seconds | None = None
+    min_tokens_per_s: TokensPerSecond | None = None
+    rate_window_s: Seconds | None = None
 
 
 class PartialLimits(Section):

@@ -201,6 +201,7 @@ FaultKind = Literal[
     "tls",
     "reset",  # closed or reset by the other side
     "timeout",  # one of our clocks ran out; `phase` says which
+    "too_slow",  # tokens came, but fewer than the configured rate
     "status",  # an HTTP status other than 2xx
     "redirect",  # never followed
     "error_body",  # an error object inside a 200, or an error event in a stream

@@ -6,7 +6,6 @@ succeeded, failed or abandoned, with the event that carries its usage and its co
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from llmrouter.core.routing import AttemptKind, AttemptOutcome, Target
 from llmrouter.core.upstream import UpstreamCall, UpstreamReply
 from llmrouter.core.usage import UNKNOWN_COST, Cost, Price, Usage, UsageSource
 from llmrouter.dialects.wire import Codec, Dialect, ReplyReader, TargetFacts
+from llmrouter.pipeline.clocks import OutOfTime, ReadingClocks
 from llmrouter.pipeline.exchange import Exchange
 from llmrouter.pipeline.ports import Upstream
 from llmrouter.policy.failures import Verdict
@@ -52,7 +52,7 @@ _NOTHING_BILLED = Cost(0, "computed")
 class Assignment:
     """Everything that one attempt needs to know.
 
-    ``deadline_us`` is the whole request's, in microseconds since it was received.
+    ``deadline_us`` is when its whole time is up, in microseconds since the request was received.
     """
 
     n: int
@@ -94,6 +94,10 @@ class Attempt:
         self._connection = AsyncExitStack()
         self._conversation: _Conversation | None = None
         self._begun_us = exchange.elapsed_us()
+        left_us = assignment.deadline_us - self._begun_us
+        self._clocks = ReadingClocks(
+            exchange.clock, until_us=exchange.clock.monotonic_us() + left_us
+        )
         self._first_token_us: int | None = None
         self._at_end = False
         self._booked = False
@@ -158,27 +162,40 @@ class Attempt:
         """The whole body for the client.  Raises `AttemptError`."""
         content = b""
         while not self._at_end:
-            content += await self._advance(self._assignment.timeouts.idle_s, "body")
+            self._clocks.allow(self._assignment.timeouts.idle_s)
+            content += await self._advance("body")
         return content + self.terminator
 
     async def first_part(self) -> bytes:
-        """Everything up to and with the first token, for the client.  Raises `AttemptError`."""
+        """Everything up to and with the first token, for the client.  Raises `AttemptError`.
+
+        Where a model has to keep to a rate, everything until it has shown that it does.
+        """
         observed = self._reading.reader.observed
-        clock = self._exchange.clock
-        until_us = clock.monotonic_us() + round(self._assignment.timeouts.first_token_s * 1e6)
+        timeouts = self._assignment.timeouts
+        self._clocks.allow(timeouts.first_token_s)
         content = b""
         # An answer that is whole but has no token (an empty stop) is an answer, too.
         while not (self._at_end or observed.first_token):
-            left_s = (until_us - clock.monotonic_us()) / 1e6
-            content += await self._advance(left_s, "first_token")
-        self._commit()
+            content += await self._advance("first_token")
+        first_token_us = self.duration_us
+        if timeouts.min_tokens_per_s is not None:
+            content += await self._probation(timeouts.min_tokens_per_s * timeouts.rate_window_s)
+        self._commit(first_token_us)
+        self._clocks.allow(timeouts.idle_s)
         return content
 
     async def next_part(self) -> bytes | None:
         """The next bytes for the client, None at the end.  Raises `AttemptError`."""
         if self._at_end:
             return None
-        return await self._advance(self._assignment.timeouts.idle_s, "stream")
+        observed = self._reading.reader.observed
+        spoken = observed.output_characters
+        content = await self._advance("stream")
+        # Comments keep a connection alive, and say nothing of the model.
+        if observed.output_characters != spoken or not content.startswith(b":"):
+            self._clocks.allow(self._assignment.timeouts.idle_s)
+        return content
 
     async def succeed(self) -> None:
         """Gives the connection back and books a success."""
@@ -228,6 +245,7 @@ class Attempt:
 
     async def aclose(self) -> None:
         """Gives the connection back, or closes it when the reply was not read to its end."""
+        self._clocks.close()
         await self._connection.aclose()
 
     @property
@@ -236,10 +254,28 @@ class Attempt:
             raise RuntimeError("the attempt has not been opened")
         return self._conversation
 
-    async def _advance(self, clock_s: float, phase: Phase) -> bytes:
+    async def _probation(self, wanted_tokens: float) -> bytes:
+        """What follows the first token, until so many tokens have come or their time is up."""
+        observed = self._reading.reader.observed
+        window_s = self._assignment.timeouts.rate_window_s
+        self._clocks.allow(window_s)
+        content = b""
+        try:
+            while not self._at_end and estimate_tokens(observed.output_characters) < wanted_tokens:
+                content += await self._advance("first_token")
+        except AttemptError as error:
+            if error.kind != "timeout":
+                raise
+            tokens = estimate_tokens(observed.output_characters)
+            raise AttemptError(
+                "too_slow", "first_token", f"about {tokens} tokens in the first {window_s:g} s"
+            ) from None
+        return content
+
+    async def _advance(self, phase: Phase) -> bytes:
         """Reads on, and gives what the client may have of it."""
         reader = self._reading.reader
-        data = await self._read(clock_s, phase)
+        data = await self._read(phase)
         if data is None:
             return self._finish()
         content = reader.feed(data)
@@ -251,22 +287,20 @@ class Attempt:
     async def _see_out(self) -> None:
         """Reads what stands behind the provider's terminator, which matters to nobody but the
         pool: a connection is used again when its reply has been read to the end."""
-        with suppress(AttemptError, TimeoutError):
-            async with asyncio.timeout(SEE_OUT_S):
-                while (data := await self._read(SEE_OUT_S, "stream")) is not None:
-                    self._reading.reader.feed(data)
+        self._clocks.allow(SEE_OUT_S)
+        with suppress(AttemptError):
+            while (data := await self._read("stream")) is not None:
+                self._reading.reader.feed(data)
 
-    async def _read(self, clock_s: float, phase: Phase) -> bytes | None:
+    async def _read(self, phase: Phase) -> bytes | None:
         """The next chunk, None at the end; raises `AttemptError` when a clock runs out."""
-        left_s = (self._assignment.deadline_us - self._exchange.elapsed_us()) / 1e6
         try:
-            async with asyncio.timeout(max(0.0, min(clock_s, left_s))):
-                return await anext(self._reading.chunks, None)
+            return await self._clocks.read(self._reading.chunks)
         except AttemptError as error:
             error.phase = phase  # the transport knows of a body only
             raise
-        except TimeoutError:
-            which = "the request's total time" if left_s <= clock_s else "the allowed time"
+        except OutOfTime as error:
+            which = "the whole time for it" if error.is_total else "the allowed time"
             raise AttemptError("timeout", phase, f"nothing arrived within {which}") from None
 
     def _finish(self) -> bytes:
@@ -276,17 +310,17 @@ class Attempt:
 
     async def _error_body(self) -> bytes:
         body = b""
-        with suppress(AttemptError, TimeoutError):  # the status alone says enough
-            async with asyncio.timeout(ERROR_BODY_S):
-                while len(body) < ERROR_BODY_BYTES:
-                    data = await self._read(self._assignment.timeouts.idle_s, "body")
-                    if data is None:
-                        break
-                    body += data
+        self._clocks.allow(min(ERROR_BODY_S, self._assignment.timeouts.idle_s))
+        with suppress(AttemptError):  # the status alone says enough
+            while len(body) < ERROR_BODY_BYTES:
+                data = await self._read("body")
+                if data is None:
+                    break
+                body += data
         return body[:ERROR_BODY_BYTES]
 
-    def _commit(self) -> None:
-        self._first_token_us = self.duration_us
+    def _commit(self, first_token_us: int) -> None:
+        self._first_token_us = first_token_us
         self._exchange.emit(AttemptFirstToken(self._assignment.n, self._first_token_us))
 
     def _book(self, event: AttemptSucceeded | AttemptFailed) -> None:
@@ -322,7 +356,7 @@ class Attempt:
         observed = self._conversation.reader.observed if self._conversation else None
         if observed is not None and observed.usage is not None:
             return self._account(observed.usage, "provider", may_have_billed=may_have_billed)
-        if self.committed:
+        if observed is not None and observed.first_token:
             return self._account(self._estimate(), "estimated", may_have_billed=may_have_billed)
         return self._account(None, "none", may_have_billed=may_have_billed)
 

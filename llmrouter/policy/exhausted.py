@@ -107,7 +107,7 @@ def final_status(verdict: Verdict) -> int:
         case "client":
             return 400
         case "transient" | "gone":
-            return {"overloaded": 503, "timeout": 504}.get(verdict.reason, 502)
+            return {"overloaded": 503, "timeout": 504, "too_slow": 504}.get(verdict.reason, 502)
 
 
 def _passed_on(last: FailedAttempt) -> UpstreamRefused:

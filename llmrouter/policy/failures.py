@@ -31,6 +31,7 @@ Reason = Literal[
     "upstream_error",
     "conflict",
     "timeout",
+    "too_slow",
     "connect_failed",
     "dns_failed",
     "tls_failed",
@@ -258,6 +259,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(_transient("timeout", scope="endpoint"), ("timeout",), ("connect",)),
     Rule(_transient("connect_failed", scope="endpoint"), ("connect",)),
     Rule(_transient("timeout", billed=True), ("timeout",)),
+    Rule(_transient("too_slow", billed=True), ("too_slow",)),
     Rule(
         _transient("connection_lost", retry=True),
         ("reset", "truncated"),

@@ -71,9 +71,8 @@ FAULTS: dict[str, Fault] = {
         raw(b"HTTP/1.1 20", STALL), (504, "all_models_failed"), reason="timeout",
         clocks={"headers_s": 0.1},
     ),
-    "6 past the whole request's time": Fault(
-        hang(), (504, "all_models_failed"), reason="timeout", clocks={"total_s": 0.15},
-        moves_on=False,
+    "6 past the attempt's whole time": Fault(
+        hang(), (504, "all_models_failed"), reason="timeout", clocks={"total_s": 0.15}
     ),
     "7 closed before headers": Fault(drop(CLOSE), reason="connection_lost", tries=2),
     "8a no first token": Fault(
@@ -87,6 +86,10 @@ FAULTS: dict[str, Fault] = {
     "8b a role is no token": _streamed(
         chunk({"role": "assistant", "content": ""}), STALL, alone=(504, "all_models_failed"),
         reason="timeout", clocks={"first_token_s": 0.1},
+    ),
+    "8d slower than it has to be": _streamed(
+        "Hal", STALL, alone=(504, "all_models_failed"), reason="too_slow",
+        clocks={"min_tokens_per_s": 50, "rate_window_s": 0.1},
     ),
     "9 reset after headers": Fault(
         raw(SSE_HEAD, RESET), reason="connection_lost", tries=2, stream=True

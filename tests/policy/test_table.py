@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from llmrouter.core.configuration import read_document
+from llmrouter.core.configuration import TimeoutsConfig, read_document
 from llmrouter.core.errors import NotFound
 from llmrouter.core.routing import Target
 from llmrouter.core.usage import Price
@@ -215,3 +215,26 @@ def test_every_target_is_known_once() -> None:
 
 def test_the_table_remembers_where_it_came_from() -> None:
     assert (TABLE.version, TABLE.document) == (7, DOCUMENT)
+
+
+CLOCKS = tuple(TimeoutsConfig.model_fields)
+
+
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_of_each_clock_the_most_specific_word_counts(clock: str) -> None:
+    """General, then provider, model and route, each over the one before."""
+    words: dict[str, float] = {"general": 1, "provider": 2, "model": 3, "route": 4}
+    for number in range(1, 5):
+        said = {place: {clock: s} for place, s in list(words.items())[:number]}
+        config = read_document(
+            {
+                "timeouts": said.get("general", {}),
+                "providers": {
+                    "lab": {"base_url": "http://x/v1", "timeouts": said.get("provider", {})}
+                },
+                "models": {"lab/m": {"timeouts": said.get("model", {})}},
+                "combos": {"c": {"models": ["lab/m"], "timeouts": said.get("route", {})}},
+            }
+        )
+        timeouts = compile_table(1, {}, config).timeouts(Target("lab", "m"), "c")
+        assert getattr(timeouts, clock) == number

@@ -66,10 +66,12 @@ class _Chain:
         self._table = exchange.table
         self._route = exchange.route
         self._failed: list[FailedAttempt] = []
-        # One deadline for the whole chain: the first target's, which the route may set.
-        first = next((c.target for c in exchange.decision.candidates), None)
-        total_s = self._table.timeouts(first, self._route).total_s if first else 0.0
-        self._deadline_us = round(total_s * 1e6)
+        # One deadline for the whole chain: the most that any of its targets may take.
+        totals_s = [
+            self._table.timeouts(candidate.target, self._route).total_s
+            for candidate in exchange.decision.candidates
+        ]
+        self._deadline_us = round(max(totals_s, default=0.0) * 1e6)
 
     async def run(self) -> None:
         targets = self._exchange.decision.usable or self._trial()
@@ -201,13 +203,15 @@ class _Chain:
         self._stage.availability.released(self._exchange, attempt.target)
 
     def _assignment(self, step: Try) -> Assignment:
+        timeouts = self._table.timeouts(step.target, self._route)
+        total_s = min(timeouts.total_s, self._remaining_s())
         task = Task(
             n=self._exchange.attempts,
             target=step.target,
             request=self._exchange.request,
-            timeouts=self._table.timeouts(step.target, self._route),
-            deadline_us=self._deadline_us,
-            remaining_s=self._remaining_s(),
+            timeouts=timeouts,
+            deadline_us=self._exchange.elapsed_us() + round(total_s * 1e6),
+            remaining_s=total_s,
             route=self._route,
             learned=self._stage.knowledge.of(step.target),
         )
