@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "classify": ("llmrouter.cli.classify", "Measure the classification on prompts with labels."),
     "requests": ("llmrouter.cli.requests", "List requests, or tell the whole story of one."),
     "errors": ("llmrouter.cli.errors", "List requests that were rejected, and why."),
+    "import": ("llmrouter.cli.importing", "Bring in the logs of other gateways and tools."),
     "doctor": ("llmrouter.cli.doctor", "Check keys, providers, database, port, safety."),
 }
 """Each command's module (its ``command`` is what runs) and its line in the help."""

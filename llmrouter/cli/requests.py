@@ -12,7 +12,7 @@ from llmrouter.cli.parameters import limit, since
 from llmrouter.cli.story import tell
 from llmrouter.core.ids import read_id, show_id
 from llmrouter.core.ledger import RequestRow
-from llmrouter.core.routing import Ending
+from llmrouter.core.routing import Ending, Purpose
 from llmrouter.settings import read_settings
 from llmrouter.store.queries.requests import RequestFilter, RequestPage
 from llmrouter.store.queries.story import RequestStory
@@ -33,6 +33,13 @@ COLUMNS = ("request", "started (UTC)", "ending", "category", "model", "tries", "
 @click.option("--ending", type=click.Choice(get_args(Ending)), help="Only those that ended so.")
 @click.option("--category", help="Only those of this category.")
 @click.option("--model", help="Only those that this model answered: provider/model, or its id.")
+@click.option(
+    "--purpose",
+    type=click.Choice(get_args(Purpose)),
+    default="live",
+    show_default=True,
+    help="Clients' own requests, or what else the ledger holds.",
+)
 @as_json
 def command(
     request_id: str | None,
@@ -41,6 +48,7 @@ def command(
     ending: Ending | None,
     category: str | None,
     model: str | None,
+    purpose: Purpose,
     as_json: bool,
 ) -> None:
     """List requests, newest first, or tell the whole story of one.
@@ -55,7 +63,7 @@ def command(
         else:
             tell(story)
         return
-    wanted = RequestFilter(ending=ending, category=category, model=model, since_us=since_us)
+    wanted = RequestFilter(ending, category, model, since_us, purpose)
     page = run(_page(limit, wanted))
     if as_json:
         print_json(

@@ -136,7 +136,7 @@ class _AttemptEnded:
 
     n: int
     outcome: AttemptOutcome
-    duration_us: int
+    duration_us: int | None
     http_status: int | None = None
     connect_us: int | None = None
     headers_us: int | None = None

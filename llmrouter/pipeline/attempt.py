@@ -325,7 +325,7 @@ class Attempt:
 
     def _book(self, event: AttemptSucceeded | AttemptFailed) -> None:
         self._booked = True
-        self._exchange.upstream_us += event.duration_us
+        self._exchange.upstream_us += event.duration_us or 0
         self._exchange.emit(event)
 
     def _facts(self, outcome: AttemptOutcome) -> dict[str, Any]:

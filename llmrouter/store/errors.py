@@ -53,6 +53,7 @@ class DatabaseInUse(StoreError):
     """Another process holds the database."""
 
     def __init__(self, what: str, holder: str, advice: str) -> None:
+        self.what = what
         self.holder = holder
         super().__init__(f"{what} is in use by {holder}. {advice}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -14,6 +14,7 @@ from llmrouter.store.queries.bodies import read_body
 from llmrouter.store.queries.conversations import ConversationTurn, last_turn
 from llmrouter.store.queries.corrections import CorrectionCount, corrections
 from llmrouter.store.queries.costs import DayCost, costs_by_day
+from llmrouter.store.queries.imports import imported_sources, taken_ids
 from llmrouter.store.queries.metrics import Metrics, metrics
 from llmrouter.store.queries.outcomes import version_outcome
 from llmrouter.store.queries.rejections import Rejection, rejections
@@ -114,6 +115,16 @@ class LedgerReader:
         """Every account that is still locked."""
         async with snapshot(self._engine) as connection:
             return await account_locks(connection, now_us)
+
+    async def imported_sources(self, source_ids: Sequence[str]) -> set[str]:
+        """Those ids under which a request was imported."""
+        async with snapshot(self._engine) as connection:
+            return await imported_sources(connection, source_ids)
+
+    async def taken_ids(self, request_ids: Sequence[int]) -> set[int]:
+        """Those of our ids that something in the ledger has."""
+        async with snapshot(self._engine) as connection:
+            return await taken_ids(connection, request_ids)
 
     async def body(self, request_id: int) -> Mapping[str, Any] | None:
         """A request's body; None when it was not kept, or is no longer."""
