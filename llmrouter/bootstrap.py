@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from llmrouter import __version__
 from llmrouter.core.clock import Clock, SystemClock
-from llmrouter.core.errors import ConfigurationInvalid
+from llmrouter.core.errors import ConfigurationInvalid, Overloaded
 from llmrouter.core.events import Event, ServerStarted, ServerStopped
 from llmrouter.core.ledger import ConfigurationVersion
 from llmrouter.core.routing import Target
@@ -25,6 +25,7 @@ from llmrouter.pipeline.assigning import Assigner
 from llmrouter.pipeline.availability import Availability
 from llmrouter.pipeline.classifiers import Keywords, Local, TextClassifier
 from llmrouter.pipeline.conversations import Conversations, ConversationState, Turns
+from llmrouter.pipeline.following import Following
 from llmrouter.pipeline.knowledge import Knowledge
 from llmrouter.pipeline.model_classifier import API_S, OLLAMA_S, Asked, ModelClassifier
 from llmrouter.pipeline.ports import ResponseStates
@@ -45,6 +46,7 @@ from llmrouter.pipeline.tasks import Tasks
 from llmrouter.pipeline.traffic import Drained, Traffic
 from llmrouter.policy.classifier import LocalClassifier
 from llmrouter.settings import Bodies, Keyring, Settings
+from llmrouter.store.changes import AVAILABILITY, CONFIGURATION
 from llmrouter.store.engine import DatabaseAddress, read_address
 from llmrouter.store.opening import Store, StoreSettings, open_store
 from llmrouter.store.packing import BodyPolicy
@@ -105,6 +107,9 @@ async def running(
         watched = config_file or Path(CONFIG_FILE)
         router.tasks.start(_watch(configuration, watched), name="watch configuration file")
         router.tasks.start(_purge(store), name="purge bodies")
+        if store.shared:
+            following = _following(store, configuration, router.services.availability, clock)
+            router.tasks.start(following.run(), name="follow other nodes")
         survey = Survey(configuration, router.services.knowledge, upstream, keyring, DIALECTS)
         router.tasks.start(survey.run(), name="survey models")
         started = ServerStarted(__version__, store.node, store.recovered)
@@ -140,12 +145,7 @@ async def _join(
     configuration: ActiveConfiguration,
     clock: Clock,
 ) -> Router:
-    now_us = clock.now_us()
-    availability = Availability(
-        clock,
-        await store.reader.breakers(now_us),
-        await store.reader.account_locks(now_us),
-    )
+    availability = Availability(clock, await store.reader.availability(clock.now_us()))
     conversations = Conversations(_turns(store.reader))
     knowledge = Knowledge(clock)
     tasks = Tasks()
@@ -326,6 +326,10 @@ async def _watch(configuration: ActiveConfiguration, path: Path) -> None:
         except ConfigurationInvalid as error:
             _log.error("the running configuration stays: %s", error)  # no trace
             continue
+        except Overloaded as error:
+            _log.warning("%s is not imported yet: %s", path, error)
+            seen = None
+            continue
         if imported is not None:
             _log_import(path, imported)
 
@@ -339,6 +343,20 @@ def _modified_ns(path: Path) -> int | None:
 
 def _log_import(path: Path, version: ConfigurationVersion) -> None:
     _log.info("%s imported as configuration version %d", path, version.number)
+
+
+def _following(
+    store: Store, configuration: ActiveConfiguration, availability: Availability, clock: Clock
+) -> Following:
+    """What this node takes up of the others' changes; a further topic is a further line."""
+
+    async def take_over_availability() -> None:
+        availability.take_over(await store.reader.availability(clock.now_us()))
+
+    return Following(
+        store.reader,
+        {CONFIGURATION: configuration.catch_up, AVAILABILITY: take_over_availability},
+    )
 
 
 async def _purge(store: Store) -> None:

@@ -22,8 +22,10 @@ _ROWS: Final[Mapping[str, str]] = {
     "usage_total": "Sums of all live requests since the ledger began.",
     "usage_attempt_day": "Sums of all attempts by day, each under the model that it was sent to; "
     "key, category, ending and purpose are its request's.",
-    "breaker": "One row per target that ever failed; it is overwritten.",
+    "breaker": "One row per target whose breaker was ever moved; it is overwritten.",
     "account_lock": "One row per credential that was ever locked; it is overwritten.",
+    "cooldown": "One row per target that ever had to be left alone for a time; it is overwritten.",
+    "change": "How often something was changed that all nodes share.",
     "config_version": "Every configuration version; none is ever changed.",
     "node": "One row per process that ever wrote.",
     "body": "Request bodies kept for replay.",

@@ -27,10 +27,7 @@ async def _from_ledger(
     if not exists(database(settings)):
         return None, Availability(clock)
     async with reading(settings) as reader:
-        now_us = clock.now_us()
-        availability = Availability(
-            clock, await reader.breakers(now_us), await reader.account_locks(now_us)
-        )
+        availability = Availability(clock, await reader.availability(clock.now_us()))
         return await reader.versions.latest(), availability
 
 

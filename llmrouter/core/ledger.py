@@ -92,7 +92,7 @@ class AttemptRow:
 
 @dataclass(frozen=True, slots=True)
 class BreakerRow:
-    """A target's breaker as it now stands; the one row of the ledger that is overwritten."""
+    """A target's breaker as it was moved last, at ``updated_us``; the row is overwritten."""
 
     provider: str
     model: str
@@ -100,6 +100,42 @@ class BreakerRow:
     failures: int
     open_until_us: int | None
     updated_us: int
+
+    @property
+    def name(self) -> str:
+        """``provider/model``."""
+        return f"{self.provider}/{self.model}"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLockRow:
+    """Until when an account is passed over (wall clock); 0 is not at all."""
+
+    provider: str
+    account: str
+    until_us: int
+    reason: str
+    updated_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class CooldownRow:
+    """Until when a target is passed over because its provider asked for a pause (wall clock); 0
+    after it was taken back by hand."""
+
+    target: str
+    until_us: int
+    reason: str
+    updated_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class AvailabilityRows:
+    """What the ledger knows of targets and accounts that are, or were, passed over."""
+
+    breakers: tuple[BreakerRow, ...] = ()
+    locks: tuple[AccountLockRow, ...] = ()
+    cooldowns: tuple[CooldownRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

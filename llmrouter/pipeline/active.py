@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from llmrouter.core.configuration import RouterConfig
-from llmrouter.core.errors import ConfigurationInvalid, FieldError, NotFound
+from llmrouter.core.errors import ConfigurationInvalid, Conflict, FieldError, NotFound
 from llmrouter.core.events import ConfigActivated, ConfigRejected, Event
 from llmrouter.core.ledger import ConfigurationVersion
 from llmrouter.pipeline.ports import Ledger, Versions
@@ -19,6 +20,9 @@ Edit = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 Read = Callable[[Mapping[str, Any], str], RouterConfig]
 """Reads a document (in the sparse form) that came from the named source; raises
 `ConfigurationInvalid`."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class ActiveConfiguration:
@@ -54,10 +58,40 @@ class ActiveConfiguration:
         """Takes up the newest version; in an empty ledger, the built-in one becomes the first."""
         latest = await self._versions.latest()
         if latest is None:
-            latest = await self._versions.add(
+            latest = await self._first()
+        self._activate(latest, self._read(latest.document, f"version {latest.number}"))
+
+    async def _first(self) -> ConfigurationVersion:
+        try:
+            return await self._versions.add(
                 {}, parent=None, author="default", note="the built-in configuration"
             )
-        self._activate(latest, self._read(latest.document, f"version {latest.number}"))
+        except Conflict:
+            made = await self._versions.latest()  # by another node that starts with this one
+            if made is None:
+                raise
+            return made
+
+    async def catch_up(self) -> None:
+        """Takes up the newest version where another node made it.
+
+        One that this process cannot run (it lacks a variable of its environment, or is older than
+        the node that made it) is told of and leaves the running version in place.
+        """
+        async with self._changing:
+            await self._catch_up()
+
+    async def _catch_up(self) -> None:
+        latest = await self._versions.latest()
+        if latest is None or latest.number <= self.version.number:
+            return
+        try:
+            config = self._read(latest.document, f"version {latest.number}")
+        except ConfigurationInvalid as error:
+            _log.error("version %d stays: %s", self.version.number, error)
+            self.reject(error)
+            return
+        self._activate(latest, config)
 
     async def replace(
         self,
@@ -84,6 +118,7 @@ class ActiveConfiguration:
         """
         source = source or author
         async with self._changing:
+            await self._catch_up()
             parent = self.version
             try:
                 document = as_document(change(parent.document), source=source)
@@ -122,10 +157,15 @@ class ActiveConfiguration:
             self.reject(error)
             raise
         note = file_note(path)
-        known = await self._versions.last_imported(note)
-        if known is not None and known.document == document:
-            return None
-        return await self.replace(document, author="file", note=note, source=source)
+        while True:
+            known = await self._versions.last_imported(note)
+            if known is not None and known.document == document:
+                await self.catch_up()
+                return None
+            try:
+                return await self.replace(document, author="file", note=note, source=source)
+            except Conflict:
+                continue  # another node was faster, perhaps with this very file
 
     def reject(self, error: ConfigurationInvalid) -> None:
         """Records that an offered configuration was refused."""

@@ -1,24 +1,26 @@
 """Which targets may be asked right now: breakers, locked accounts, cooldowns.
 
-Kept in memory and moved by attempts' outcomes alone; every move is an event, and a breaker's new
-position travels to the ledger with the request that moved it, so that it survives a restart.
+Kept in memory and moved by attempts' outcomes, and by what other nodes found out; every move of
+ours is an event that travels to the ledger with the request that made it, so that it survives a
+restart and reaches the other nodes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from llmrouter.core.clock import Clock
 from llmrouter.core.configuration import BreakerConfig
 from llmrouter.core.events import AccountLocked, AccountUnlocked, Event, TargetCooldown
-from llmrouter.core.ledger import BreakerRow
+from llmrouter.core.ledger import AvailabilityRows, BreakerRow
 from llmrouter.core.routing import Refusal, Target
 from llmrouter.pipeline.exchange import Exchange
 from llmrouter.policy import breaker
 from llmrouter.policy.breaker import BreakerState, Transition
 from llmrouter.policy.failures import Verdict, next_lock_s
+from llmrouter.policy.sharing import Pause, shared_breaker, shared_lock_s, shared_pause
 
 AccountKey = tuple[str, str]
 
@@ -39,45 +41,54 @@ class Lock:
     reason: str
 
 
-class StoredLock(Protocol):
-    """An account's lock as an earlier process left it."""
-
-    @property
-    def provider(self) -> str: ...
-    @property
-    def account(self) -> str: ...
-    @property
-    def until_us(self) -> int: ...
-    @property
-    def reason(self) -> str: ...
+NO_PAUSE = Pause(0, 0)
 
 
 class Availability:
     """The state of every target and account that has ever failed; the rest are available."""
 
-    def __init__(
-        self,
-        clock: Clock,
-        rows: Iterable[BreakerRow] = (),
-        locks: Iterable[StoredLock] = (),
-    ) -> None:
+    def __init__(self, clock: Clock, left: AvailabilityRows | None = None) -> None:
+        left = left or AvailabilityRows()
         self._clock = clock
         now_us = clock.now_us()
         self._breakers: dict[str, BreakerState] = {
-            f"{row.provider}/{row.model}": breaker.restore(
-                row.state, row.failures, row.open_until_us, now_us
-            )
-            for row in rows
+            row.name: breaker.restore(row.state, row.failures, row.open_until_us, now_us)
+            for row in left.breakers
         }
-        self._cooldowns: dict[str, int] = {}
+        self._moved_us = {row.name: row.updated_us for row in left.breakers}
+        self._cooldowns: dict[str, Pause] = {
+            row.target: Pause(row.until_us, row.updated_us) for row in left.cooldowns
+        }
         self._locks: dict[AccountKey, Lock] = {
             (lock.provider, lock.account): Lock(
                 lock.until_us, max(0.0, (lock.until_us - now_us) / 1e6), lock.reason
             )
-            for lock in locks
+            for lock in left.locks
             # Keys are read at the start: one that was refused may be another by now.
-            if lock.reason != "upstream_auth"
+            if lock.until_us > now_us and lock.reason != "upstream_auth"
         }
+        self._locked_us = {(row.provider, row.account): row.updated_us for row in left.locks}
+
+    def take_over(self, rows: AvailabilityRows) -> None:
+        """Merges what other nodes found out, by the rules of `llmrouter.policy.sharing`."""
+        now_us = self._clock.now_us()
+        for row in rows.breakers:
+            known = self._breakers.get(row.name, breaker.CLOSED)
+            shared = shared_breaker(known, self._moved_us.get(row.name, 0), row, now_us)
+            if shared is not None:
+                self._breakers[row.name] = shared
+                self._moved_us[row.name] = row.updated_us
+        for pause in rows.cooldowns:
+            known_pause = self._cooldowns.get(pause.target, NO_PAUSE)
+            self._cooldowns[pause.target] = shared_pause(known_pause, pause)
+        for lock in rows.locks:
+            key = (lock.provider, lock.account)
+            seconds = shared_lock_s(self._locked_us.get(key, 0), lock)
+            if seconds is not None:
+                self._locked_us[key] = lock.updated_us
+                self._locks.pop(key, None)
+                if seconds:
+                    self._locks[key] = Lock(lock.until_us, seconds, lock.reason)
 
     def hindrance(self, target: Target, config: BreakerConfig) -> Hindrance | None:
         """Why this target is passed over at the moment; None when it may be asked."""
@@ -85,7 +96,7 @@ class Availability:
         lock = self._locks.get((target.provider, target.account))
         if lock is not None and lock.until_us > now_us:
             return Hindrance("account_locked", (lock.until_us - now_us) / 1e6)
-        until_us = self._cooldowns.get(str(target), 0)
+        until_us = self._cooldowns.get(str(target), NO_PAUSE).until_us
         if until_us > now_us:
             return Hindrance("cooling_down", (until_us - now_us) / 1e6)
         state = self._breakers.get(target.name)
@@ -140,9 +151,11 @@ class Availability:
 
     def succeeded(self, exchange: Exchange, target: Target) -> None:
         """A first token came: the breaker closes, the account works."""
-        self._cooldowns.pop(str(target), None)
+        if str(target) in self._cooldowns:
+            self._cooldowns[str(target)] = Pause(0, self._clock.now_us())
         account = (target.provider, target.account)
         if self._locks.pop(account, None) is not None:
+            self._locked_us[account] = self._clock.now_us()
             exchange.emit(AccountUnlocked(*account, reason="it worked again"))
         state = self._breakers.get(target.name)
         if state is not None:
@@ -202,7 +215,7 @@ class Availability:
         """Closes one breaker by hand and forgets its cooldown and its provider's locks."""
         provider, _, _ = name.partition("/")
         for key in [key for key in self._cooldowns if key.partition("#")[0] == name]:
-            del self._cooldowns[key]
+            self._cooldowns[key] = Pause(0, self._clock.now_us())
         events = self._unlock([account for account in self._locks if account[0] == provider])
         moved = breaker.reset(self._breakers.get(name, breaker.CLOSED), target=name)
         self._breakers[name] = moved.state
@@ -213,7 +226,7 @@ class Availability:
         """Closes every breaker that is not closed, and forgets all cooldowns and locks; gives the
         targets that were passed over for them."""
         names = {name for name, state in self._breakers.items() if state.position != "closed"}
-        names |= {name.partition("#")[0] for name in self._cooldowns}
+        names |= {name.partition("#")[0] for name in self.cooldowns}
         events = self._unlock(list(self._locks))
         rows: list[BreakerRow] = []
         for name in sorted(names):
@@ -237,21 +250,26 @@ class Availability:
     def cooldowns(self) -> Mapping[str, int]:
         """Targets that cool down now, and until when (wall clock, µs)."""
         now_us = self._clock.now_us()
-        return {name: until for name, until in self._cooldowns.items() if until > now_us}
+        pauses = self._cooldowns.items()
+        return {name: pause.until_us for name, pause in pauses if pause.until_us > now_us}
 
     def _move(self, exchange: Exchange, target: Target, moved: Transition) -> None:
-        if moved.state is self._breakers.get(target.name, breaker.CLOSED):
+        before = self._breakers.get(target.name, breaker.CLOSED)
+        if moved.state is before:
             return
         self._breakers[target.name] = moved.state
-        exchange.breaker_rows[target.provider, target.model] = self._row(target.name, moved.state)
+        if _shown(moved.state) != _shown(before):
+            # What is counted while it is closed says nothing to others, who count for themselves.
+            row = self._row(target.name, moved.state)
+            exchange.breaker_rows[target.provider, target.model] = row
         for event in moved.events:
             exchange.emit(event)
 
     def _cool_down(self, exchange: Exchange, target: Target, verdict: Verdict, now_us: int) -> None:
         until_us = now_us + round((verdict.cooldown_s or 0) * 1e6)
         # A deadline only moves outwards: of two answers the longer pause is the safe one.
-        if until_us > self._cooldowns.get(str(target), 0):
-            self._cooldowns[str(target)] = until_us
+        if until_us > self._cooldowns.get(str(target), NO_PAUSE).until_us:
+            self._cooldowns[str(target)] = Pause(until_us, now_us)
             exchange.emit(TargetCooldown(str(target), until_us, verdict.reason))
 
     def _lock(self, exchange: Exchange, target: Target, verdict: Verdict, now_us: int) -> None:
@@ -262,20 +280,28 @@ class Availability:
             return
         until_us = now_us + round(seconds * 1e6)
         self._locks[key] = Lock(until_us, seconds, verdict.reason)
+        self._locked_us[key] = now_us
         exchange.emit(AccountLocked(*key, until_us=until_us, reason=verdict.reason))
 
     def _unlock(self, accounts: Sequence[AccountKey]) -> list[Event]:
         for account in accounts:
             del self._locks[account]
+            self._locked_us[account] = self._clock.now_us()
         return [Event(0, AccountUnlocked(*account, reason="reset")) for account in accounts]
 
     def _row(self, name: str, state: BreakerState) -> BreakerRow:
         provider, _, model = name.partition("/")
+        moved_us = self._moved_us[name] = self._clock.now_us()
         return BreakerRow(
             provider=provider,
             model=model,
             state=state.position,
             failures=state.failures,
             open_until_us=state.open_until_us,
-            updated_us=self._clock.now_us(),
+            updated_us=moved_us,
         )
+
+
+def _shown(state: BreakerState) -> tuple[str, int | None]:
+    """What the ledger and other nodes are told of a breaker that moves."""
+    return state.position, state.open_until_us

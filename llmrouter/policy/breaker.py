@@ -233,6 +233,11 @@ def reset(state: BreakerState, *, target: str) -> Transition:
     return Transition(CLOSED, (BreakerReset(target),))
 
 
+def has_probe(state: BreakerState, now_us: int) -> bool:
+    """Whether a request is under way that will decide."""
+    return state.position == "half_open" and bool(_live(state, now_us))
+
+
 def restore(position: str, failures: int, open_until_us: int | None, now_us: int) -> BreakerState:
     """The state that a stored row stands for, in a process that has just started.
 

@@ -7,15 +7,23 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from llmrouter.core.events import Event
-from llmrouter.core.ledger import AttemptRow, BreakerRow, RequestRecord, RequestRow, ResponseState
+from llmrouter.core.ledger import (
+    AccountLockRow,
+    AttemptRow,
+    BreakerRow,
+    CooldownRow,
+    RequestRecord,
+    RequestRow,
+    ResponseState,
+)
 from llmrouter.store.encoding import members, storable, to_json
 from llmrouter.store.packing import BodyPolicy, PackedBody, deflate, pack
 from llmrouter.store.records import (
-    AccountLockRow,
     Noted,
     Opening,
     Payload,
     account_locks,
+    cooldowns,
     made_at_us,
 )
 
@@ -39,8 +47,16 @@ class Batch:
     states: list[StateTuple] = field(default_factory=list)
     breakers: dict[tuple[str, str], BreakerRow] = field(default_factory=dict)
     locks: dict[tuple[str, str], AccountLockRow] = field(default_factory=dict)
+    cooldowns: dict[str, CooldownRow] = field(default_factory=dict)
+    resets: list[CooldownRow] = field(default_factory=list)
+    """Targets whose cooldowns, whatever the account, were taken back; after ``cooldowns``."""
     opened: list[int] = field(default_factory=list)
     """Ids of requests that go on."""
+
+    @property
+    def changes_availability(self) -> bool:
+        """Whether other nodes must know what is in it."""
+        return bool(self.breakers or self.locks or self.cooldowns or self.resets)
 
 
 class BatchMaker:
@@ -69,6 +85,7 @@ class BatchMaker:
                     for number, event in payload.events:
                         self._add_events(batch, number, 0, (event,))
                         _add_locks(batch, made_at_us(number), (event,))
+                        _add_cooldowns(batch, made_at_us(number), (event,))
                     _add_breakers(batch, payload.breakers)
         return batch
 
@@ -80,6 +97,7 @@ class BatchMaker:
         self._add_events(batch, row.id, first, record.events[first:])
         _add_breakers(batch, record.breakers)
         _add_locks(batch, row.started_us, record.events)
+        _add_cooldowns(batch, row.started_us, record.events)
         if record.body is not None and self._policy.keeps(row):
             packed = pack(row.id, record.body)
             if packed is not None:
@@ -136,6 +154,19 @@ def _add_locks(batch: Batch, at_us: int, events: Iterable[Event]) -> None:
         earlier = batch.locks.get(key)
         if earlier is None or earlier.updated_us <= row.updated_us:
             batch.locks[key] = row
+
+
+def _add_cooldowns(batch: Batch, at_us: int, events: Iterable[Event]) -> None:
+    for row in cooldowns(at_us, events):
+        if not row.until_us:
+            batch.resets.append(row)
+            for target, earlier in list(batch.cooldowns.items()):
+                if target.partition("#")[0] == row.target and earlier.updated_us <= row.updated_us:
+                    del batch.cooldowns[target]
+            continue
+        known = batch.cooldowns.get(row.target)
+        if known is None or known.until_us < row.until_us:
+            batch.cooldowns[row.target] = row
 
 
 def _mend(row: Row) -> Row:

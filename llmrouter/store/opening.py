@@ -50,9 +50,11 @@ class StoreSettings:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """An open database.  ``recovered`` requests were closed as `abandoned` when it was opened."""
+    """An open database.  ``recovered`` requests were closed as `abandoned` when it was opened;
+    ``shared`` says whether other processes may write it, too."""
 
     node: int
+    shared: bool
     ids: RequestIds
     ledger: LedgerWriter
     reader: LedgerReader
@@ -111,6 +113,7 @@ async def open_store(settings: StoreSettings, clock: Clock) -> AsyncIterator[Sto
         stack.push_async_callback(reading.dispose)
         yield Store(
             node=held.node,
+            shared=address.path is None,
             ids=ids,
             ledger=ledger,
             reader=LedgerReader(reading),

@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from llmrouter.core.ledger import BreakerRow, RequestRow, ResponseState
+from llmrouter.core.ledger import AvailabilityRows, RequestRow, ResponseState
 from llmrouter.policy.version_comparison import VersionOutcome
+from llmrouter.store.changes import change_numbers
 from llmrouter.store.engine import snapshot
 from llmrouter.store.queries.bodies import read_body
 from llmrouter.store.queries.conversations import ConversationTurn, last_turn
@@ -26,7 +27,7 @@ from llmrouter.store.queries.requests import (
     requests_by_client_id,
 )
 from llmrouter.store.queries.responses import response_chain
-from llmrouter.store.queries.states import AccountLock, account_locks, breaker_rows
+from llmrouter.store.queries.states import availability_rows
 from llmrouter.store.queries.story import RequestStory, request_story
 from llmrouter.store.versions import StoredVersions
 
@@ -106,15 +107,15 @@ class LedgerReader:
         async with snapshot(self._engine) as connection:
             return await version_outcome(connection, version, since_us=since_us, until_us=until_us)
 
-    async def breakers(self, now_us: int) -> tuple[BreakerRow, ...]:
-        """Every breaker as it was left."""
+    async def change_numbers(self) -> Mapping[str, int]:
+        """How often each thing was changed that all nodes share."""
         async with snapshot(self._engine) as connection:
-            return await breaker_rows(connection, now_us)
+            return await change_numbers(connection)
 
-    async def account_locks(self, now_us: int) -> tuple[AccountLock, ...]:
-        """Every account that is still locked."""
+    async def availability(self, now_us: int) -> AvailabilityRows:
+        """Every breaker, account lock and cooldown as it was left."""
         async with snapshot(self._engine) as connection:
-            return await account_locks(connection, now_us)
+            return await availability_rows(connection, now_us)
 
     async def imported_sources(self, source_ids: Sequence[str]) -> set[str]:
         """Those ids under which a request was imported."""
@@ -133,5 +134,5 @@ class LedgerReader:
 
     async def response_chain(self, response_id: str) -> tuple[ResponseState, ...]:
         """Everything that led to a reply, and the reply, oldest first."""
-        async with self._engine.connect() as connection:
+        async with snapshot(self._engine) as connection:
             return await response_chain(connection, response_id)

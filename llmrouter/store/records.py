@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from llmrouter.core.events import AccountLocked, AccountUnlocked, Event
+from llmrouter.core.events import (
+    AccountLocked,
+    AccountUnlocked,
+    BreakerReset,
+    Event,
+    TargetCooldown,
+)
 from llmrouter.core.ids import EPOCH_MS, NODE_BITS, SEQUENCE_BITS
-from llmrouter.core.ledger import BreakerRow, RequestRecord
+from llmrouter.core.ledger import AccountLockRow, BreakerRow, CooldownRow, RequestRecord
 
 ID_SHIFT = NODE_BITS + SEQUENCE_BITS
 """By how many bits an id's milliseconds are shifted."""
@@ -31,17 +37,6 @@ class Noted:
 
 
 Payload = Opening | Noted | RequestRecord
-
-
-@dataclass(frozen=True, slots=True)
-class AccountLockRow:
-    """Until when an account is passed over (wall clock); 0 is not at all."""
-
-    provider: str
-    account: str
-    until_us: int
-    reason: str
-    updated_us: int
 
 
 def waiting_bytes(payload: Payload) -> int:
@@ -76,6 +71,25 @@ def account_locks(at_us: int, events: Iterable[Event]) -> list[AccountLockRow]:
                         unlocked.provider, unlocked.account, 0, unlocked.reason, at_us + event.dt_us
                     )
                 )
+            case _:
+                pass
+    return rows
+
+
+def cooldowns(at_us: int, events: Iterable[Event]) -> list[CooldownRow]:
+    """What some events, counted from a moment, say about targets that are to be left alone.
+
+    A reset is a row with ``until_us`` 0 and the name of a target, whatever its accounts.
+    """
+    rows = []
+    for event in events:
+        match event.data:
+            case TargetCooldown() as told:
+                rows.append(
+                    CooldownRow(told.target, told.until_us, told.reason, at_us + event.dt_us)
+                )
+            case BreakerReset() as reset:
+                rows.append(CooldownRow(reset.target, 0, "reset", at_us + event.dt_us))
             case _:
                 pass
     return rows

@@ -348,3 +348,22 @@ response_state = Table(
     Column("data", LargeBinary, nullable=False),
 )
 Index("ix_response_state_request", response_state.c.request_id)
+
+# One row per target that a provider ever asked to be left alone, named `provider/model` or
+# `provider/model#account`.  Taken back by hand, it keeps its row, with `until_us` 0.
+cooldown = Table(
+    "cooldown",
+    metadata,
+    Column("target", Text, primary_key=True),
+    Column("until_us", Big, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("updated_us", Big, nullable=False),
+)
+
+# How often something that all nodes share was changed; counted up in the change's own transaction.
+change = Table(
+    "change",
+    metadata,
+    Column("topic", Text, primary_key=True),
+    Column("number", Big, nullable=False),
+)

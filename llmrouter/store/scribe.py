@@ -11,12 +11,13 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import DBAPIError
 
-from llmrouter.core.ledger import BreakerRow
+from llmrouter.core.ledger import AccountLockRow, BreakerRow, CooldownRow
 from llmrouter.store import schema
 from llmrouter.store.batch import Batch, BatchMaker, without
+from llmrouter.store.changes import AVAILABILITY
 from llmrouter.store.engine import kind_of
 from llmrouter.store.packing import FRESH_FOR, BodyPolicy, PackedBody, RecentMessages, deflate
-from llmrouter.store.records import AccountLockRow, Payload
+from llmrouter.store.records import Payload
 from llmrouter.store.recovery import find_abandoned
 from llmrouter.store.rollups import Key, sum_up
 from llmrouter.store.statements import ATTEMPT_COLUMNS, REQUEST_COLUMNS, run, statements_for
@@ -34,6 +35,7 @@ _request_tuple: Final = attrgetter(*REQUEST_COLUMNS)
 _attempt_tuple: Final = attrgetter(*ATTEMPT_COLUMNS)
 _breaker_tuple: Final = attrgetter(*BreakerRow.__slots__)
 _lock_tuple: Final = attrgetter(*AccountLockRow.__slots__)
+_cooldown_tuple: Final = attrgetter(*CooldownRow.__slots__)
 
 
 class Scribe:
@@ -140,11 +142,17 @@ class Scribe:
         run(connection, to.set_breaker, breakers)
         locks = [_lock_tuple(batch.locks[key]) for key in sorted(batch.locks)]
         run(connection, to.set_account_lock, locks)
+        pauses = [_cooldown_tuple(batch.cooldowns[key]) for key in sorted(batch.cooldowns)]
+        run(connection, to.set_cooldown, pauses)
+        run(connection, to.reset_cooldown, [_reset_tuple(row) for row in batch.resets])
         last_uses, stored_bytes = self._write_bodies(connection, batch.bodies)
         run(connection, to.set_response_state, batch.states)
         stored_bytes += sum(stored for *_, stored, _ in batch.states)
         if changes_open:
             run(connection, to.set_node, [(self._node, oldest_open_id, stored_bytes)])
+        if batch.changes_availability:
+            # Last, because whoever counts here makes every other node wait for its commit.
+            run(connection, to.announce, [(AVAILABILITY,)])
         return last_uses
 
     def _write_rollups(self, connection: Connection, batch: Batch) -> None:
@@ -183,6 +191,13 @@ class Scribe:
         last_uses.update((row[0], row[1]) for row in new)
         last_uses.update((digest, last_id) for last_id, digest in again)
         return last_uses, sum(row[1] for row in rows) + sum(row[2] for row in new)
+
+
+def _reset_tuple(row: CooldownRow) -> tuple[Any, ...]:
+    """In the order of `Statements.reset_cooldown`."""
+    of_accounts = f"{row.target}#"
+    age_us = row.updated_us
+    return (row.reason, age_us, row.target, len(of_accounts), of_accounts, age_us)
 
 
 def _rows(sums: dict[Key, list[int]]) -> list[tuple[Any, ...]]:

@@ -10,7 +10,20 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, Table, Update, bindparam, update
+from sqlalchemy import (
+    Connection,
+    Dialect,
+    Integer,
+    Table,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    update,
+)
 from sqlalchemy.dialects import postgresql, registry, sqlite
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -47,6 +60,9 @@ class Statements:
         self.set_response_state = self._set_unless_newer(schema.response_state, "request_id")
         self.set_breaker = self._set_unless_newer(schema.breaker)
         self.set_account_lock = self._set_unless_newer(schema.account_lock)
+        self.set_cooldown = self._set_cooldown()
+        self.reset_cooldown = self._reset_cooldown()
+        self.announce = self._announce()
         self.set_node = self._set_node()
         # PostgreSQL's alone: a lock until the end of the transaction.
         self.take_turn = "SELECT pg_advisory_xact_lock(%s, %s)"
@@ -83,6 +99,46 @@ class Statements:
         }
         newer = statement.excluded[age] >= table.c[age]
         return self._upsert(statement, table, values, newer)
+
+    def _set_cooldown(self) -> str:
+        """A deadline only moves outwards, but for one that was taken back by hand since."""
+        statement = self._into(schema.cooldown)
+        known, told = schema.cooldown.c, statement.excluded
+        values: dict[str, ColumnElement[Any]] = {
+            name: told[name] for name in ("until_us", "reason", "updated_us")
+        }
+        longer = told.until_us > known.until_us
+        not_taken_back = or_(
+            known.until_us > literal_column("0"), told.updated_us >= known.updated_us
+        )
+        return self._upsert(statement, schema.cooldown, values, and_(longer, not_taken_back))
+
+    def _reset_cooldown(self) -> str:
+        """Parameters: reason, moment, target, length of what stands before an account's name, that
+        itself, moment."""
+        known = schema.cooldown.c
+        of_target = or_(
+            known.target == bindparam("of", type_=Text),
+            func.substr(known.target, literal_column("1"), bindparam("length", type_=Integer))
+            == bindparam("accounts", type_=Text),
+        )
+        return self._compile(
+            update(schema.cooldown)
+            .values(
+                until_us=literal_column("0"),
+                reason=bindparam("because", type_=Text),
+                updated_us=bindparam("at_us", type_=schema.Big),
+            )
+            .where(of_target, known.updated_us <= bindparam("until", type_=schema.Big))
+        )
+
+    def _announce(self) -> str:
+        """Counts a topic up; takes its name."""
+        number = schema.change.c.number
+        statement = self._into(schema.change).values(
+            topic=bindparam("topic"), number=literal_column("1")
+        )
+        return self._upsert(statement, schema.change, {"number": number + literal_column("1")})
 
     def _set_node(self) -> str:
         statement = self._into(schema.node)

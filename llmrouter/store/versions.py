@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from llmrouter.core.clock import Clock
 from llmrouter.core.errors import Conflict
 from llmrouter.core.ledger import ConfigurationVersion
+from llmrouter.store.changes import CONFIGURATION, announce
 from llmrouter.store.engine import snapshot
 from llmrouter.store.schema import config_version
 from llmrouter.store.writer import LedgerWriter
@@ -127,6 +128,7 @@ def _insert(connection: Connection, made: ConfigurationVersion) -> None:
             document=made.document,
         )
     )
+    announce(connection, CONFIGURATION)
 
 
 def _refuse(parent: int | None) -> NoReturn:

@@ -216,7 +216,7 @@ async def test_costs_are_told_by_day(store: Store) -> None:
 async def test_a_breaker_s_deadline_is_bounded_when_it_is_loaded(store: Store) -> None:
     far = BreakerRow("harbour", "fog-2", "open", 3, NOW_US + 10 * HOUR_US, NOW_US)
     await keep(store, answered(store.ids.next(), breakers=(far,)))
-    [found] = await store.reader.breakers(NOW_US)
+    [found] = (await store.reader.availability(NOW_US)).breakers
     assert found.open_until_us == NOW_US + 300_000_000
 
 

@@ -15,6 +15,7 @@ from llmrouter.core.events import (
     BreakerReset,
     Event,
     ServerStarted,
+    TargetCooldown,
     read_event,
 )
 from llmrouter.core.ledger import BreakerRow
@@ -78,10 +79,10 @@ async def test_breakers_keep_their_newest_state(store: Store) -> None:
 
     await store.ledger.close(answered(store.ids.next(), breakers=(row("open", 20),)))
     await store.ledger.close(answered(store.ids.next(), breakers=(row("closed", 10),)))
-    assert await store.reader.breakers(0) == (row("open", 20),)
+    assert (await store.reader.availability(0)).breakers == (row("open", 20),)
     store.ledger.note([Event(0, BreakerReset("harbour/fog-2"))], [row("closed", 30)])
     await store.ledger.transact(lambda _: None)
-    assert await store.reader.breakers(0) == (row("closed", 30),)
+    assert (await store.reader.availability(0)).breakers == (row("closed", 30),)
 
 
 async def test_account_locks_follow_their_events(store: Store) -> None:
@@ -89,12 +90,35 @@ async def test_account_locks_follow_their_events(store: Store) -> None:
     unlock = Event(1_000_000, AccountUnlocked("harbour", "second", "it worked again"))
     store.ledger.note([lock])
     await store.ledger.transact(lambda _: None)
-    [found] = await store.reader.account_locks(now_us=8_000_000)
+    [found] = (await store.reader.availability(8_000_000)).locks
     assert (found.account, found.until_us, found.reason) == ("second", 9_000_000, "quota")
-    assert await store.reader.account_locks(now_us=9_000_000) == ()
     store.ledger.note([unlock])
     await store.ledger.transact(lambda _: None)
-    assert await store.reader.account_locks(now_us=8_000_000) == ()
+    [found] = (await store.reader.availability(8_000_000)).locks
+    assert (found.until_us, found.reason) == (0, "it worked again")
+
+
+async def test_cooldowns_only_move_outwards_until_they_are_taken_back(store: Store) -> None:
+    async def told(*events: Event) -> dict[str, int]:
+        numbers = await store.reader.change_numbers()
+        store.ledger.note(events)
+        await store.ledger.transact(lambda _: None)
+        assert await store.reader.change_numbers() != numbers
+        rows = (await store.reader.availability(0)).cooldowns
+        return {row.target: row.until_us for row in rows}
+
+    def pause(dt_us: int, target: str, until_us: int) -> Event:
+        return Event(dt_us, TargetCooldown(target, until_us, "upstream_rate_limit"))
+
+    one, second, other = "harbour/fog_1", "harbour/fog_1#second", "harbour/fog-1"
+    known = await told(pause(0, one, 500), pause(0, second, 400), pause(0, other, 300))
+    assert known == {one: 500, second: 400, other: 300}
+    assert await told(pause(1, one, 450), pause(1, other, 350)) == {**known, other: 350}
+    reset = Event(2_000_000, BreakerReset(one))
+    assert await told(reset) == {one: 0, second: 0, other: 350}
+    assert await told(pause(3, one, 600)) == {one: 0, second: 0, other: 350}  # said before
+    again = pause(4_000_000, one, 600)
+    assert await told(again) == {one: 600, second: 0, other: 350}
 
 
 async def test_a_close_that_is_cancelled_loses_nothing(store: Store) -> None:

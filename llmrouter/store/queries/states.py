@@ -1,63 +1,62 @@
-"""What outlives a restart: breakers, and accounts that are locked."""
+"""What outlives a restart, and what nodes tell each other: targets and accounts that are passed
+over."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
+from typing import Final, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from llmrouter.core.ledger import BreakerRow
-from llmrouter.store.schema import account_lock, breaker
+from llmrouter.core.ledger import AccountLockRow, AvailabilityRows, BreakerRow, CooldownRow
+from llmrouter.store.schema import account_lock, breaker, cooldown
 
 MAX_OPEN_US: Final = 300_000_000
 MAX_LOCK_US: Final = 6 * 3_600_000_000
+MAX_COOLDOWN_US: Final = 600_000_000
 """A moment further ahead than these was written by a clock that was wrong."""
 
-
-@dataclass(frozen=True, slots=True)
-class AccountLock:
-    """A credential that is passed over until then (wall clock)."""
-
-    provider: str
-    account: str
-    until_us: int
-    reason: str
+Deadline = TypeVar("Deadline", AccountLockRow, CooldownRow)
 
 
-async def breaker_rows(connection: AsyncConnection, now_us: int) -> tuple[BreakerRow, ...]:
-    """Every breaker as it was left; none stays open for longer than five minutes from now."""
-    column = breaker.c
-    found = await connection.execute(
+async def availability_rows(connection: AsyncConnection, now_us: int) -> AvailabilityRows:
+    """Every breaker, account lock and cooldown as it was left, those included that are over; no
+    deadline is further ahead than five minutes, six hours and ten minutes."""
+    breakers, locks, cooldowns = breaker.c, account_lock.c, cooldown.c
+    found_breakers = await connection.execute(
         select(
-            column.provider,
-            column.model,
-            column.state,
-            column.failures,
-            column.open_until_us,
-            column.updated_us,
-        ).order_by(column.provider, column.model)
+            breakers.provider,
+            breakers.model,
+            breakers.state,
+            breakers.failures,
+            breakers.open_until_us,
+            breakers.updated_us,
+        ).order_by(breakers.provider, breakers.model)
     )
-    latest_us = now_us + MAX_OPEN_US
-    rows = (BreakerRow(*row) for row in found)
-    return tuple(
-        replace(row, open_until_us=latest_us)
-        if row.open_until_us is not None and row.open_until_us > latest_us
-        else row
-        for row in rows
+    breaker_rows = tuple(_clamped_breaker(BreakerRow(*row), now_us) for row in found_breakers)
+    found_locks = await connection.execute(
+        select(
+            locks.provider, locks.account, locks.until_us, locks.reason, locks.updated_us
+        ).order_by(locks.provider, locks.account)
     )
+    lock_rows = tuple(_clamped(AccountLockRow(*row), now_us + MAX_LOCK_US) for row in found_locks)
+    found_cooldowns = await connection.execute(
+        select(
+            cooldowns.target, cooldowns.until_us, cooldowns.reason, cooldowns.updated_us
+        ).order_by(cooldowns.target)
+    )
+    cooldown_rows = tuple(
+        _clamped(CooldownRow(*row), now_us + MAX_COOLDOWN_US) for row in found_cooldowns
+    )
+    return AvailabilityRows(breaker_rows, lock_rows, cooldown_rows)
 
 
-async def account_locks(connection: AsyncConnection, now_us: int) -> tuple[AccountLock, ...]:
-    """Every account that is still locked, for six hours from now at most."""
-    lock = account_lock.c
-    found = await connection.execute(
-        select(lock.provider, lock.account, lock.until_us, lock.reason)
-        .where(lock.until_us > now_us)
-        .order_by(lock.provider, lock.account)
-    )
-    return tuple(
-        AccountLock(provider, account, min(until_us, now_us + MAX_LOCK_US), reason)
-        for provider, account, until_us, reason in found
-    )
+def _clamped_breaker(row: BreakerRow, now_us: int) -> BreakerRow:
+    if row.open_until_us is None or row.open_until_us <= now_us + MAX_OPEN_US:
+        return row
+    return replace(row, open_until_us=now_us + MAX_OPEN_US)
+
+
+def _clamped(row: Deadline, latest_us: int) -> Deadline:
+    return row if row.until_us <= latest_us else replace(row, until_us=latest_us)
