@@ -122,6 +122,9 @@ class TimeoutsConfig(Section):
     rate_window_s: Seconds = Field(
         2, description="how long after its first token a stream has for that"
     )
+    drain_s: Seconds = Field(
+        30, description="to read a reply on whose client has left (`on_disconnect: drain`)"
+    )
 
 
 class RetriesConfig(Section):
@@ -141,6 +144,9 @@ class LimitsConfig(Section):
     request_body_bytes: int = Field(16 * 2**20, ge=1024, description="a client's body")
     response_body_bytes: int = Field(64 * 2**20, ge=1024, description="a provider's whole reply")
     event_bytes: int = Field(8 * 2**20, ge=1024, description="one server-sent event")
+    drain_bytes: int = Field(
+        2**20, ge=0, description="what is read of a stream whose client has left"
+    )
 
 
 class PartialBreaker(Section):
@@ -161,6 +167,7 @@ class PartialTimeouts(Section):
     total_s: Seconds | None = None
     min_tokens_per_s: TokensPerSecond | None = None
     rate_window_s: Seconds | None = None
+    drain_s: Seconds | None = None
 
 
 class PartialLimits(Section):
@@ -168,6 +175,7 @@ class PartialLimits(Section):
 
     response_body_bytes: int | None = Field(None, ge=1024)
     event_bytes: int | None = Field(None, ge=1024)
+    drain_bytes: int | None = Field(None, ge=0)
 
 
 class Overrides(Section):
@@ -209,6 +217,11 @@ class ProviderConfig(Overrides):
         False,
         description="it can be asked what its models can do (as OpenRouter and Ollama can), and is "
         "asked every hour",
+    )
+    on_disconnect: Literal["cancel", "drain"] = Field(
+        "cancel",
+        description="when the client leaves: stop the provider, or read its reply to the end, so "
+        "that its usage is known exactly",
     )
     ca_file: str | None = Field(None, description="a PEM file with the authorities to trust")
 

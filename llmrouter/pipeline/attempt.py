@@ -6,7 +6,7 @@ succeeded, failed or abandoned, with the event that carries its usage and its co
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +24,7 @@ from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import AttemptKind, AttemptOutcome, Target
 from llmrouter.core.upstream import UpstreamCall, UpstreamReply
 from llmrouter.core.usage import UNKNOWN_COST, Cost, Price, Usage, UsageSource
-from llmrouter.dialects.wire import Codec, Dialect, ReplyReader, TargetFacts
+from llmrouter.dialects.wire import Codec, Dialect, Observed, ReplyReader, TargetFacts
 from llmrouter.pipeline.clocks import OutOfTime, ReadingClocks
 from llmrouter.pipeline.exchange import Exchange
 from llmrouter.pipeline.ports import Upstream
@@ -133,6 +133,11 @@ class Attempt:
     def duration_us(self) -> int:
         """Since the attempt began."""
         return self._exchange.elapsed_us() - self._begun_us
+
+    @property
+    def drain_bytes(self) -> int:
+        """How much of its stream is read on once the client has left."""
+        return self._assignment.limits.drain_bytes
 
     @property
     def content_type(self) -> str:
@@ -348,8 +353,15 @@ class Attempt:
             "finish_reason": observed.finish_reason,
             "response_model": observed.response_model,
             "provider_request_id": next((i[:200] for i in ids if i), None),
-            "notes": (*observed.notes, *(["conn_retry"] if reply.reconnected else [])),
+            "notes": tuple(self._notes(reply, observed)),
         }
+
+    def _notes(self, reply: UpstreamReply, observed: Observed) -> Iterator[str]:
+        yield from observed.notes
+        if reply.reconnected:
+            yield "conn_retry"
+        if self._exchange.has_left and self._exchange.drain_s > 0:
+            yield "drained"
 
     def _account_partial(self, *, may_have_billed: bool) -> dict[str, Any]:
         """Usage and cost of an attempt that did not come to its end."""

@@ -73,6 +73,10 @@ class Relay(Protocol):
     def terminator(self) -> bytes:
         """What ends the stream in success; known once there are no more parts."""
 
+    @property
+    def drain_bytes(self) -> int:
+        """How much is read on once the client has left."""
+
     async def next_part(self) -> bytes | None:
         """The next bytes for the client, None at the end.
 
@@ -144,9 +148,12 @@ class Exchange:
         self.upstream_us = 0
         self.stage_us: dict[str, int] = {}
         self.breaker_rows: dict[tuple[str, str], BreakerRow] = {}
+        self.drain_s = 0.0
+        """How long the attempt under way may go on after the client has left."""
         self._start_us = clock.monotonic_us()
         self._task: asyncio.Task[object] | None = None
         self._cut: Ending | None = None
+        self._drain: asyncio.TimerHandle | None = None
 
     def has(self, slot: str) -> bool:
         """Whether a stage has filled this slot."""
@@ -171,11 +178,38 @@ class Exchange:
         self._task = asyncio.current_task()
 
     def cut(self, ending: Ending) -> None:
-        """Ends the trip from outside: ``disconnected`` or ``shutdown``.  The first cut wins."""
-        if self._cut is not None or self.has("ending") or self._task is None:
+        """Ends the trip from outside: ``disconnected`` or ``shutdown``.  The first cut wins.
+
+        An attempt that is to be drained goes on without its client until it ends, its time is up,
+        or the server stops.
+        """
+        if self.has("ending") or self._task is None:
             return
-        self._cut = ending
-        self._task.cancel()
+        if self._cut is None:
+            self._cut = ending
+            if ending == "disconnected" and self.drain_s > 0:
+                loop = asyncio.get_running_loop()
+                self._drain = loop.call_later(self.drain_s, self._cancel)
+                return
+        elif self._drain is None:
+            return
+        self._cancel()
+
+    def _cancel(self) -> None:
+        self.stop_draining()
+        if self._task is not None:
+            self._task.cancel()
+
+    @property
+    def has_left(self) -> bool:
+        """Whether the client has gone; what still goes on is for the books alone."""
+        return self._cut == "disconnected"
+
+    def stop_draining(self) -> None:
+        """What was drained is over."""
+        if self._drain is not None:
+            self._drain.cancel()
+            self._drain = None
 
     def take_cut(self) -> Ending:
         """Why the carrying task was cancelled; swallows that one cancellation.

@@ -83,6 +83,7 @@ class Pipeline:
 
     async def _finish(self, exchange: Exchange, client: Client) -> None:
         """Closes the books, then sends what had to wait for them."""
+        exchange.stop_draining()
         closing = self._tasks.spawn(self._close(exchange), name="close " + show_id(exchange.id))
         try:
             failure = await shielded(closing)
@@ -146,20 +147,34 @@ def _error_reply(exchange: Exchange, error: RouterError) -> Reply:
 async def _deliver(exchange: Exchange, client: Client) -> None:
     """Sends everything but the last bytes, and settles how the request ended."""
     reply = exchange.reply
-    if reply.relay is None:
-        if not exchange.has("ending"):
-            exchange.ending = "completed"
+    if reply.relay is not None:
+        if not exchange.has_left:
+            await client.start(reply.status, reply_headers(exchange, reply))
+        try:
+            await _relay(exchange, reply.relay, client)
+        except StreamBroken as error:
+            exchange.error = error
+    if exchange.has("ending"):
         return
-    await client.start(reply.status, reply_headers(exchange, reply))
-    try:
-        while (part := await reply.relay.next_part()) is not None:
-            if part:
-                await client.send(part)
-    except StreamBroken as error:
-        exchange.error = error
-        exchange.ending = "interrupted"
+    if exchange.has_left:
+        exchange.ending = "disconnected"
     else:
-        exchange.ending = "completed"
+        exchange.ending = "completed" if exchange.error is None else "interrupted"
+
+
+async def _relay(exchange: Exchange, relay: Relay, client: Client) -> None:
+    """Passes all parts on; once the client has left, only reads them.
+
+    Raises `StreamBroken`, and `ClientGone` when more remains than a provider is drained of.
+    """
+    drained_bytes = 0
+    while (part := await relay.next_part()) is not None:
+        if exchange.has_left:
+            drained_bytes += len(part)
+            if drained_bytes > relay.drain_bytes:
+                raise ClientGone
+        elif part:
+            await client.send(part)
 
 
 async def _abandon(exchange: Exchange, ending: Ending) -> None:

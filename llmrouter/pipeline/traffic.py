@@ -37,6 +37,9 @@ class Traffic:
     def __len__(self) -> int:
         return len(self._live)
 
+    def __iter__(self) -> Iterator[Exchange]:
+        return iter(tuple(self._live))
+
     def admit(self) -> None:
         """Raises `Overloaded` while the server drains or carries all it may."""
         if self.draining:

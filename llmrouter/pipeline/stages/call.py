@@ -14,7 +14,7 @@ from llmrouter.pipeline.attempt import Assignment, Attempt
 from llmrouter.pipeline.availability import Availability
 from llmrouter.pipeline.exchange import Exchange, Reply
 from llmrouter.pipeline.knowledge import Knowledge
-from llmrouter.pipeline.ports import Ledger, Upstream
+from llmrouter.pipeline.ports import ClientGone, Ledger, Upstream
 from llmrouter.pipeline.repeats import Repeats
 from llmrouter.policy.exhausted import FailedAttempt, chain_failure
 from llmrouter.policy.failures import Verdict, judge, refused_needs
@@ -86,6 +86,8 @@ class _Chain:
                 step = plan.send(outcome)
         except StopIteration as stop:
             end = stop.value
+        if self._exchange.has_left:
+            raise ClientGone
         raise self._failure(end)
 
     def _trial(self) -> tuple[Target, ...]:
@@ -102,6 +104,8 @@ class _Chain:
     async def _try(self, step: Try) -> Failed | PassedOver | None:
         """Carries out one step of the plan; None when it answered."""
         exchange, stage = self._exchange, self._stage
+        if exchange.has_left:
+            raise ClientGone  # a reply that was drained is not replaced by another
         retries = self._table.config.retries
         if step.is_retry:
             stage.repeats.spend(step.target, retries)
@@ -131,7 +135,10 @@ class _Chain:
         exchange = self._exchange
         exchange.attempts += 1
         exchange.tries += 1
-        attempt = Attempt(exchange, self._assignment(step), self._stage.upstream)
+        assignment = self._assignment(step)
+        drains = self._table.config.providers[step.target.provider].on_disconnect == "drain"
+        exchange.drain_s = assignment.timeouts.drain_s if drains else 0.0
+        attempt = Attempt(exchange, assignment, self._stage.upstream)
         exchange.open_in(self._stage.ledger)
         return attempt
 
@@ -269,6 +276,10 @@ class _StreamRelay:
     @property
     def terminator(self) -> bytes:
         return self._attempt.terminator
+
+    @property
+    def drain_bytes(self) -> int:
+        return self._attempt.drain_bytes
 
     async def next_part(self) -> bytes | None:
         if self._first is not None:
