@@ -170,6 +170,41 @@ MEANINGS: Final[Mapping[str, str]] = {
     "account.locked.until_us": "until when it is passed over",
     "updated_us": "when the row last changed",
     "usage_source": "who counted the tokens",
+    "replays.id": "counts from 1",
+    "replays.kind": "`offline` calls nobody, `live` really sends the requests",
+    "replays.state": "`running`, `interrupted` (it can be resumed) or `finished`",
+    "replays.created_us": "when it began",
+    "finished_us": "when it was finished",
+    "label": "what the candidate changes, in words",
+    "base_version": "the configuration version that the candidate was made from",
+    "candidate": "the document that was tried; null: each request ran under its own version",
+    "options": "what it was asked with: the window, filters, seed",
+    "replays.requests": "requests in its window",
+    "done": "requests that are settled",
+    "replays.changed": "requests whose decision differs",
+    "report": "what came out, once it is finished",
+    "replay_results.request_id": "the request that was replayed",
+    "replay_results.changed": "whether the decision differs",
+    "old_category": "the category that it had",
+    "new_category": "the category that it would have",
+    "old_target": "who answered, `provider/model`; null: nobody",
+    "new_target": "who would answer, `provider/model`; null: nobody",
+    "old_cost_nusd": "what it cost",
+    "new_cost_nusd": "what it would cost",
+    "old_duration_us": "how long it took",
+    "new_duration_us": "how long it would take",
+    "old_first_token_us": "the time to its first token",
+    "new_first_token_us": "the time to the first token that it would take",
+    "old_input_tokens": "its input",
+    "new_input_tokens": "its input in the new model's tokens",
+    "old_output_tokens": "its output",
+    "new_output_tokens": "the output that it would have",
+    "old_success": "whether it was answered",
+    "new_success": "the chance of an answer, 0 to 1",
+    "flags": "what the figures rest on; docs/replay.md lists them",
+    "new_request_id": "the request that a live replay sent for it",
+    "replay_results.data": "what has no column of its own",
+    "request.received.provider": "the provider that the address named",
     "version": "the version's number",
     "server.started.version": "the program's version",
 }
@@ -193,7 +228,7 @@ def meaning(owner: str, name: str) -> str:
 def unit(name: str) -> str:
     """The unit that a name's ending tells, empty when there is none."""
     endings = {"_nusd": "nano-dollars", "_tokens": "tokens", "_bytes": "bytes"}
-    moments = {"started_us", "created_us", "updated_us", "until_us", "open_until_us"}
+    moments = {"started_us", "created_us", "updated_us", "finished_us", "until_us", "open_until_us"}
     if name in moments or name == "recovered_us":
         return "µs since 1970, UTC"
     if name == "first_tokens":

@@ -30,12 +30,15 @@ _ROWS: Final[Mapping[str, str]] = {
     "node": "One row per process that ever wrote.",
     "body": "Request bodies kept for replay.",
     "message": "The messages of these bodies, each once.",
+    "replays": "One row per replay; it is overwritten while the replay goes on.",
+    "replay_results": "One row per request of a replay: what happened, and what would have.",
     "response_state": "Conversations of the Responses API, by the reply to go on from.",
 }
 """What a table has one row for."""
 
 _TYPES: Final[Mapping[type, str]] = {
     int: "whole number",
+    float: "number",
     str: "text",
     bool: "true/false",
     object: "JSON",

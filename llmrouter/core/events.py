@@ -25,7 +25,10 @@ from llmrouter.core.usage import CostBasis, UsageSource
 
 @dataclass(frozen=True, slots=True)
 class RequestReceived:
-    """A request arrived; written before anything is sent upstream."""
+    """A request arrived; written before anything is sent upstream.
+
+    ``provider`` is the one that the address named.
+    """
 
     kind: ClassVar[str] = "request.received"
     started_us: int
@@ -38,6 +41,7 @@ class RequestReceived:
     client_request_id: str | None = None
     client_retry: int | None = None
     replay_id: int | None = None
+    provider: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

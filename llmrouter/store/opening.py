@@ -25,6 +25,7 @@ from llmrouter.store.engine import (
 from llmrouter.store.errors import DatabaseTooNew, StoreError
 from llmrouter.store.packing import BodyPolicy
 from llmrouter.store.reader import LedgerReader
+from llmrouter.store.replays import ReplayKeeper
 from llmrouter.store.retention import BodyLimits, Purged, purge_step
 from llmrouter.store.scribe import Scribe
 from llmrouter.store.spill import Spill
@@ -59,6 +60,7 @@ class Store:
     ledger: LedgerWriter
     reader: LedgerReader
     versions: ConfigurationVersions
+    replays: ReplayKeeper
     recovered: int
     _limits: BodyLimits
     _clock: Clock
@@ -118,6 +120,7 @@ async def open_store(settings: StoreSettings, clock: Clock) -> AsyncIterator[Sto
             ledger=ledger,
             reader=LedgerReader(reading),
             versions=ConfigurationVersions(reading, ledger, clock),
+            replays=ReplayKeeper(ledger, clock),
             recovered=recovered,
             _limits=settings.body_limits,
             _clock=clock,

@@ -122,6 +122,25 @@ def unpack(data: bytes, messages: Mapping[bytes, bytes]) -> dict[str, Any] | Non
     return document
 
 
+def unpack_bytes(data: bytes, messages: Mapping[bytes, bytes]) -> bytes | None:
+    """The document as JSON text, made of inflated messages; None when a message is missing."""
+    stored = _inflate_json(data)
+    document: dict[str, Any] = stored["document"]
+    place = stored["messages_at"]
+    if place is not None:
+        try:
+            document[place] = [orjson.Fragment(messages[bytes.fromhex(h)]) for h in document[place]]
+        except KeyError:
+            return None
+    return orjson.dumps(document)
+
+
+def inflate(data: bytes) -> bytes:
+    """What `deflate` was given, where that was JSON."""
+    # JSON never begins with an x, and zlib's default header always does.
+    return zlib.decompress(data) if data[:1] == b"x" else data
+
+
 def deflate(content: bytes) -> bytes:
     """Compressed, unless it is so short that it would grow."""
     return content if len(content) < _COMPRESS_FROM_BYTES else zlib.compress(content, _LEVEL)
@@ -159,8 +178,7 @@ def _take_out(message: object, messages: dict[bytes, bytes]) -> str:
 
 
 def _inflate_json(data: bytes) -> Any:
-    # JSON never begins with an x, and zlib's default header always does.
-    return orjson.loads(zlib.decompress(data) if data[:1] == b"x" else data)
+    return orjson.loads(inflate(data))
 
 
 def _is_share(text: str) -> bool:

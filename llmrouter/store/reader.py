@@ -29,6 +29,7 @@ from llmrouter.store.queries.requests import (
 from llmrouter.store.queries.responses import response_chain
 from llmrouter.store.queries.states import availability_rows
 from llmrouter.store.queries.story import RequestStory, request_story
+from llmrouter.store.replay_reader import ReplayReader
 from llmrouter.store.versions import StoredVersions
 
 
@@ -42,6 +43,8 @@ class LedgerReader:
         self._engine = engine
         self.versions = StoredVersions(engine)
         """The router configuration's versions."""
+        self.replays = ReplayReader(engine)
+        """Replays, and what they read."""
 
     async def metrics(self, since_us: int | None = None) -> Metrics:
         """What live traffic amounts to."""

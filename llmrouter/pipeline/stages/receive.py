@@ -35,6 +35,7 @@ class Receive:
                 key_id=caller.key_id,
                 client_request_id=self._named_by(caller),
                 client_retry=int(retry) if retry.isdigit() and len(retry) < 5 else None,
+                provider=caller.provider,
             )
         )
         # The body is read even when the request is refused: answering before it is read breaks

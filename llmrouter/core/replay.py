@@ -1,0 +1,183 @@
+"""The vocabulary of replays: which logged requests, what was kept of them, what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from llmrouter.core.ledger import AttemptRow, RequestRow
+from llmrouter.core.routing import Target
+
+ReplayKind = Literal["offline", "live"]
+
+ReplayState = Literal["running", "interrupted", "finished"]
+"""``interrupted`` can be resumed; so can what says ``running`` and has not been heard of for a
+while (`STALE_US`)."""
+
+STALE_US = 60_000_000
+"""A replay that runs says so every few seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayWindow:
+    """Which requests are replayed; None is any.  Times are wall clock, µs.
+
+    ``model`` is ``provider/model`` or a model id alone.  ``sample`` takes that many of them,
+    spread evenly by lot (``seed``); ``limit`` the first ones.
+    """
+
+    since_us: int | None = None
+    until_us: int | None = None
+    category: str | None = None
+    model: str | None = None
+    key_id: str | None = None
+    limit: int | None = None
+    sample: int | None = None
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRequest:
+    """A finished request as the ledger tells of it.
+
+    ``told`` holds the data of its events ``request.received``, ``request.classified`` and
+    ``route.selected`` by kind, where there are any; ``selected_us`` is when its decision was made
+    (wall clock), None when none was.
+    """
+
+    row: RequestRow
+    attempts: tuple[AttemptRow, ...]
+    told: Mapping[str, Mapping[str, Any]]
+    selected_us: int | None = None
+
+    @property
+    def served_by(self) -> Target | None:
+        """Whose answer the client got, or began to get."""
+        row = self.row
+        if row.provider is None or row.model is None:
+            return None
+        if row.ending == "completed" or row.first_token_us is not None:
+            return Target(row.provider, row.model)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRow:
+    """A replay as it is kept.
+
+    ``candidate`` is the configuration document that was tried; None replays each request under
+    the version that it ran with.  ``base_version`` is the version that the candidate was made
+    from; ``label`` says in words what it changes.  ``options`` hold the window and whatever else
+    it was asked with, ``report`` what came out once it is finished.  ``requests`` is how many the
+    window holds, ``done`` how many of them are settled, ``changed`` how many decisions differ.
+    """
+
+    id: int
+    kind: ReplayKind
+    state: ReplayState
+    created_us: int
+    updated_us: int
+    label: str
+    base_version: int | None = None
+    candidate: Mapping[str, Any] | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    requests: int | None = None
+    done: int = 0
+    changed: int = 0
+    finished_us: int | None = None
+    report: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayResult:
+    """What one request would have become.  Targets are ``provider/model``; None is not known, or
+    (a target) nobody.
+
+    ``old_…`` is what happened, ``new_…`` what the candidate would have led to: projected offline,
+    measured live.  ``new_success`` is the chance of an answer, 0 to 1.  ``flags`` say what the
+    figures rest on (`llmrouter.replay.flags`), ``data`` what has no column.
+    ``new_request_id`` is the request that a live replay made for it.
+    """
+
+    replay_id: int
+    request_id: int
+    changed: bool
+    old_category: str | None = None
+    new_category: str | None = None
+    old_target: str | None = None
+    new_target: str | None = None
+    old_cost_nusd: int | None = None
+    new_cost_nusd: int | None = None
+    old_duration_us: int | None = None
+    new_duration_us: int | None = None
+    old_first_token_us: int | None = None
+    new_first_token_us: int | None = None
+    old_input_tokens: int | None = None
+    new_input_tokens: int | None = None
+    old_output_tokens: int | None = None
+    new_output_tokens: int | None = None
+    old_success: bool | None = None
+    new_success: float | None = None
+    flags: tuple[str, ...] = ()
+    new_request_id: int | None = None
+    data: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PastEvent:
+    """An event that changed what targets could be asked, at its moment (wall clock, µs).
+
+    ``node`` is the process that it happened in.
+    """
+
+    at_us: int
+    node: int
+    request_id: int
+    kind: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PastAttempt:
+    """A call to a target, and when it was over; None when that is not known."""
+
+    request_id: int
+    node: int
+    target: Target
+    started_us: int
+    ended_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PastTurn:
+    """A request of a conversation that was answered, or began to be."""
+
+    request_id: int
+    node: int
+    conversation_id: str
+    finished_us: int
+    completed: bool
+    category: str | None
+    target: Target
+    cache_read_tokens: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PastAnswer:
+    """An attempt to answer a request, for the history of its model; ``target`` is None for a
+    request that nobody was asked to answer.
+
+    ``ok`` is None where it says nothing of the model (the client left, or was at fault).
+    ``body_bytes`` is the size of the client's request.
+    """
+
+    request_id: int
+    category: str | None
+    target: Target | None
+    ok: bool | None
+    duration_us: int | None
+    first_token_us: int | None
+    input_tokens: int | None
+    output_tokens: int | None
+    body_bytes: int | None

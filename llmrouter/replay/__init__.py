@@ -1,0 +1,1 @@
+"""Logged requests through another configuration."""

@@ -1,0 +1,75 @@
+"""Many request bodies at once, as the bytes that a client might have sent.
+
+Agents send their whole conversation with every turn; so messages that were read lately are kept,
+and only those that are new are asked for.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from llmrouter.store.packing import hashes_in, inflate, unpack_bytes
+from llmrouter.store.schema import body, message
+
+MESSAGES_BYTES: Final = 32 * 2**20
+_AT_ONCE: Final = 500  # SQLite before 3.32 takes 999 variables in one statement
+
+
+class LoggedBodies:
+    """Reads bodies; remembers messages up to a size."""
+
+    def __init__(self, max_bytes: int = MESSAGES_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._messages: OrderedDict[bytes, bytes] = OrderedDict()
+        self._bytes = 0
+
+    async def read(self, connection: AsyncConnection, ids: Sequence[int]) -> Mapping[int, bytes]:
+        """The bodies that are kept, by request; JSON that equals what came, not byte by byte."""
+        stored: dict[int, bytes] = {}
+        for some in _slices(ids):
+            found = await connection.execute(
+                select(body.c.request_id, body.c.data).where(body.c.request_id.in_(some))
+            )
+            stored.update((row.request_id, row.data) for row in found)
+        needed = {number: hashes_in(data) for number, data in stored.items()}
+        messages = await self._read_messages(connection, needed.values())
+        whole = ((number, unpack_bytes(data, messages)) for number, data in stored.items())
+        return {number: content for number, content in whole if content is not None}
+
+    async def _read_messages(
+        self, connection: AsyncConnection, needed: Iterable[Sequence[bytes]]
+    ) -> Mapping[bytes, bytes]:
+        found: dict[bytes, bytes] = {}
+        missing: dict[bytes, None] = {}
+        for hashes in needed:
+            for digest in hashes:
+                known = self._messages.get(digest)
+                if known is None:
+                    missing[digest] = None
+                else:
+                    found[digest] = known
+        for some in _slices(list(missing)):
+            rows = await connection.execute(
+                select(message.c.hash, message.c.data).where(message.c.hash.in_(some))
+            )
+            for row in rows:
+                found[row.hash] = self._keep(row.hash, inflate(row.data))
+        return found
+
+    def _keep(self, digest: bytes, content: bytes) -> bytes:
+        self._messages[digest] = content
+        self._bytes += len(content)
+        while self._bytes > self._max_bytes:
+            _, oldest = self._messages.popitem(last=False)
+            self._bytes -= len(oldest)
+        return content
+
+
+def _slices(values: Sequence[int] | Sequence[bytes]) -> Iterable[Sequence[int] | Sequence[bytes]]:
+    for start in range(0, len(values), _AT_ONCE):
+        yield values[start : start + _AT_ONCE]

@@ -1,0 +1,237 @@
+"""What was going on when requests came: breakers, locks, conversations, and how models fared."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Row, and_, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.elements import ColumnElement
+
+from llmrouter.core.events import (
+    AccountLocked,
+    AccountUnlocked,
+    BreakerClosed,
+    BreakerHalfOpened,
+    BreakerOpened,
+    BreakerReset,
+    RequestValidated,
+    ServerStarted,
+    TargetCooldown,
+)
+from llmrouter.core.ids import MAX_NODE, SEQUENCE_BITS
+from llmrouter.core.replay import PastAnswer, PastAttempt, PastEvent, PastTurn
+from llmrouter.core.routing import Target
+from llmrouter.store.queries.logged import REPLAYED
+from llmrouter.store.records import made_at_us
+from llmrouter.store.schema import attempt, event, request
+
+_MOVES: Final = (
+    AccountLocked.kind,
+    AccountUnlocked.kind,
+    BreakerClosed.kind,
+    BreakerHalfOpened.kind,
+    BreakerOpened.kind,
+    BreakerReset.kind,
+    ServerStarted.kind,
+    TargetCooldown.kind,
+)
+"""Events that change which targets can be asked."""
+
+_TURNS_BACK: Final = 3
+"""Turns of a conversation that are looked at before a page: the last may not have been over."""
+
+_ANSWERS: Final = ("chat", "hedge")
+_GOOD: Final = ("succeeded",)
+_BAD: Final = ("failed", "interrupted")
+
+
+async def past_events(
+    connection: AsyncConnection, *, after_id: int, until_id: int
+) -> tuple[PastEvent, ...]:
+    """What changed the availability of targets, among requests with ids in this range (the first
+    not taken in); in the order of their ids, not of time."""
+    columns = (event.c.request_id, event.c.dt_us, event.c.kind, event.c.data, request.c.started_us)
+    found = await connection.execute(
+        select(*columns)
+        .join_from(event, request, request.c.id == event.c.request_id, isouter=True)
+        .where(
+            event.c.request_id > after_id,
+            event.c.request_id <= until_id,
+            event.c.kind.in_(_MOVES),
+        )
+        .order_by(event.c.request_id, event.c.seq)
+    )
+    return tuple(
+        PastEvent(
+            (made_at_us(number) if started_us is None else started_us) + dt_us,
+            node_of(number),
+            number,
+            kind,
+            data,
+        )
+        for number, dt_us, kind, data, started_us in found
+    )
+
+
+async def past_attempts(
+    connection: AsyncConnection, targets: Collection[Target], *, after_id: int, until_id: int
+) -> tuple[PastAttempt, ...]:
+    """Calls to some targets, whatever account they used, of requests in this range of ids."""
+    models = sorted({(target.provider, target.model) for target in targets})
+    if not models:
+        return ()
+    tried = attempt.c
+    found = await connection.execute(
+        select(tried.request_id, tried.provider, tried.model, tried.started_us, tried.duration_us)
+        .where(
+            tried.request_id > after_id,
+            tried.request_id <= until_id,
+            or_(*(and_(tried.provider == p, tried.model == m) for p, m in models)),
+            tried.kind.in_(_ANSWERS),
+        )
+        .order_by(tried.request_id, tried.n)
+    )
+    return tuple(
+        PastAttempt(
+            row.request_id,
+            node_of(row.request_id),
+            Target(row.provider, row.model),
+            row.started_us,
+            None if row.duration_us is None else row.started_us + row.duration_us,
+        )
+        for row in found
+    )
+
+
+async def turns_between(
+    connection: AsyncConnection, conversations: Collection[str], *, after_id: int, until_id: int
+) -> tuple[PastTurn, ...]:
+    """The answered turns of some conversations (a few hundred at most) in a range of ids."""
+    found = await connection.execute(
+        select(*_TURN)
+        .where(
+            request.c.conversation_id.in_(conversations),
+            request.c.id > after_id,
+            request.c.id <= until_id,
+            *_answered(),
+        )
+        .order_by(request.c.id)
+    )
+    return tuple(map(_turn, found))
+
+
+async def last_turns(
+    connection: AsyncConnection, conversations: Collection[str], *, until_id: int
+) -> tuple[PastTurn, ...]:
+    """The last few answered turns of each of some conversations, up to an id, oldest first."""
+    place = (
+        func.row_number()
+        .over(partition_by=request.c.conversation_id, order_by=request.c.id.desc())
+        .label("place")
+    )
+    ranked = (
+        select(*_TURN, place)
+        .where(request.c.conversation_id.in_(conversations), request.c.id <= until_id, *_answered())
+        .subquery()
+    )
+    found = await connection.execute(
+        select(*(ranked.c[column.name] for column in _TURN))
+        .where(ranked.c.place <= _TURNS_BACK)
+        .order_by(ranked.c.id)
+    )
+    return tuple(map(_turn, found))
+
+
+async def past_answers(
+    connection: AsyncConnection, *, after_id: int, until_id: int, limit: int
+) -> tuple[PastAnswer, ...]:
+    """How models fared: attempts to answer above an id, in order; whole requests, so that the
+    last one's id begins the next page.  ``limit`` counts requests."""
+    ids = (
+        select(request.c.id, request.c.category)
+        .where(request.c.id > after_id, request.c.id <= until_id, request.c.purpose.in_(REPLAYED))
+        .order_by(request.c.id)
+        .limit(limit)
+        .subquery()
+    )
+    tried = attempt.c
+    body_bytes = event.c.data["body_bytes"].as_integer().label("body_bytes")
+    validated = and_(event.c.request_id == ids.c.id, event.c.kind == RequestValidated.kind)
+    columns: Sequence[ColumnElement[Any]] = (
+        ids.c.id,
+        ids.c.category,
+        tried.provider,
+        tried.model,
+        tried.outcome,
+        tried.duration_us,
+        tried.first_token_us,
+        tried.input_tokens,
+        tried.output_tokens,
+        body_bytes,
+    )
+    found = await connection.execute(
+        select(*columns)
+        .join_from(
+            ids,
+            attempt,
+            and_(tried.request_id == ids.c.id, tried.kind.in_(_ANSWERS)),
+            isouter=True,
+        )
+        .join(event, validated, isouter=True)
+        .order_by(ids.c.id, tried.n)
+    )
+    return tuple(_answer(row) for row in found)
+
+
+def node_of(number: int) -> int:
+    """The process that gave an id."""
+    return number >> SEQUENCE_BITS & MAX_NODE
+
+
+_TURN: Final[Sequence[ColumnElement[Any]]] = (
+    request.c.id,
+    request.c.conversation_id,
+    request.c.started_us,
+    request.c.duration_us,
+    request.c.ending,
+    request.c.category,
+    request.c.provider,
+    request.c.model,
+    request.c.cache_read_tokens,
+)
+
+
+def _answered() -> Iterator[ColumnElement[bool]]:
+    yield request.c.purpose.in_(REPLAYED)
+    yield request.c.provider.is_not(None)
+    yield or_(request.c.ending == "completed", request.c.first_token_us.is_not(None))
+
+
+def _turn(row: Row[Any]) -> PastTurn:
+    return PastTurn(
+        request_id=row.id,
+        node=node_of(row.id),
+        conversation_id=row.conversation_id,
+        finished_us=row.started_us + row.duration_us,
+        completed=row.ending == "completed",
+        category=row.category,
+        target=Target(row.provider, row.model),
+        cache_read_tokens=row.cache_read_tokens,
+    )
+
+
+def _answer(row: Row[Any]) -> PastAnswer:
+    tried = row.provider is not None
+    return PastAnswer(
+        request_id=row.id,
+        category=row.category,
+        target=Target(row.provider, row.model) if tried else None,
+        ok=True if row.outcome in _GOOD else False if row.outcome in _BAD else None,
+        duration_us=row.duration_us,
+        first_token_us=row.first_token_us,
+        input_tokens=row.input_tokens,
+        output_tokens=row.output_tokens,
+        body_bytes=row.body_bytes,
+    )

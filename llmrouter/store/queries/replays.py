@@ -1,0 +1,75 @@
+"""Replays and their results as they were kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import Row, Select, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from llmrouter.core.replay import ReplayResult, ReplayRow
+from llmrouter.store.schema import replay_results, replays
+
+REPLAY_COLUMNS: Final = tuple(ReplayRow.__slots__)
+RESULT_COLUMNS: Final = tuple(ReplayResult.__slots__)
+
+
+async def replay_list(
+    connection: AsyncConnection, *, before: int | None = None, limit: int = 50
+) -> tuple[ReplayRow, ...]:
+    """Replays from the newest on, or from below ``before`` on."""
+    statement = _select_replays().order_by(replays.c.id.desc()).limit(limit)
+    if before is not None:
+        statement = statement.where(replays.c.id < before)
+    return tuple(map(_replay, await connection.execute(statement)))
+
+
+async def replay(connection: AsyncConnection, number: int) -> ReplayRow | None:
+    """One replay; None when there is no such."""
+    row = (await connection.execute(_select_replays().where(replays.c.id == number))).first()
+    return None if row is None else _replay(row)
+
+
+async def result_page(
+    connection: AsyncConnection,
+    number: int,
+    *,
+    after_id: int = 0,
+    limit: int = 500,
+    changed_only: bool = False,
+) -> tuple[ReplayResult, ...]:
+    """A replay's results above a request's id, in the order of these ids."""
+    columns = (replay_results.c[name] for name in RESULT_COLUMNS)
+    kept = replay_results.c
+    statement = select(*columns).where(kept.replay_id == number, kept.request_id > after_id)
+    if changed_only:
+        statement = statement.where(kept.changed.is_(True))
+    found = await connection.execute(statement.order_by(kept.request_id).limit(limit))
+    return tuple(_result(row) for row in found)
+
+
+async def settled_ids(
+    connection: AsyncConnection, number: int, *, after_id: int, until_id: int
+) -> Sequence[int]:
+    """The requests in a range of ids (the first not taken in) that a replay has settled."""
+    kept = replay_results.c
+    found = await connection.execute(
+        select(kept.request_id).where(
+            kept.replay_id == number, kept.request_id > after_id, kept.request_id <= until_id
+        )
+    )
+    return found.scalars().all()
+
+
+def _select_replays() -> Select[Any]:
+    return select(*(replays.c[name] for name in REPLAY_COLUMNS))
+
+
+def _replay(row: Row[Any]) -> ReplayRow:
+    return ReplayRow(**dict(zip(REPLAY_COLUMNS, row, strict=True)))
+
+
+def _result(row: Row[Any]) -> ReplayResult:
+    values = dict(zip(RESULT_COLUMNS, row, strict=True))
+    return ReplayResult(**{**values, "flags": tuple(values["flags"])})
