@@ -41,9 +41,9 @@ class ReplayWindow:
 class LoggedRequest:
     """A finished request as the ledger tells of it.
 
-    ``told`` holds the data of its events ``request.received``, ``request.classified`` and
-    ``route.selected`` by kind, where there are any; ``selected_us`` is when its decision was made
-    (wall clock), None when none was.
+    ``told`` holds the data of its events ``request.received``, ``request.validated``,
+    ``request.classified`` and ``route.selected`` by kind, where there are any; ``selected_us`` is
+    when its decision was made (wall clock), None when none was.
     """
 
     row: RequestRow
@@ -140,12 +140,14 @@ class PastEvent:
 
 @dataclass(frozen=True, slots=True)
 class PastAttempt:
-    """A call to a target, and when it was over; None when that is not known."""
+    """A call to a target; when its first token came, and when it was over (wall clock, µs); None
+    when that did not happen or is not known."""
 
     request_id: int
     node: int
     target: Target
     started_us: int
+    first_token_us: int | None
     ended_us: int | None
 
 

@@ -32,6 +32,13 @@ class Turns(Protocol):
     async def __call__(self, conversation_id: str) -> ConversationState | None: ...
 
 
+class Recalling(Protocol):
+    """Who remembers conversations: `Conversations`, or the past."""
+
+    async def recall(self, conversation_id: str | None) -> ConversationState | None:
+        """The last state, None for a conversation that is new or forgotten."""
+
+
 class Conversations:
     """The last state of each conversation: in memory, bounded; behind it the ledger, which is
     asked once for a conversation that a new process does not know yet."""

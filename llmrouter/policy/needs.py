@@ -15,14 +15,14 @@ from llmrouter.policy.pricing import estimate_tokens
 HasKey = Callable[[str], bool]
 """Whether an environment variable holds a key."""
 
-_REFUSED_FOR: Final[Mapping[Need, Refusal]] = {
+REFUSED_FOR: Final[Mapping[Need, Refusal]] = {
     "tools": "no_tools",
     "vision": "no_vision",
     "audio": "no_audio",
     "json_schema": "no_json_schema",
 }
 
-_BECAUSE: Final[Mapping[Provenance, str | None]] = {
+BECAUSE: Final[Mapping[Provenance, str | None]] = {
     "configured": None,
     "provider": "its provider says so",
     "evidence": "it refused such a request in the last day",
@@ -59,10 +59,10 @@ def consider(
     variable = key_variable(provider, target.account)
     if variable is not None and not provider.key_optional and not has_key(variable):
         return Candidate(target, "no_credentials", f"{variable} is not set")
-    for need, refusal in _REFUSED_FOR.items():
+    for need, refusal in REFUSED_FOR.items():
         ability = known_ability(need, model, learned)
         if need in request.needs and ability is not None and not ability.value:
-            return Candidate(target, refusal, _BECAUSE[ability.provenance])
+            return Candidate(target, refusal, BECAUSE[ability.provenance])
     window = known_window(model, learned)
     if window is not None and input_tokens > window.value:
         detail = f"about {input_tokens} tokens for a window of {window.value}"

@@ -9,7 +9,7 @@ from llmrouter.core.events import RequestClassified
 from llmrouter.core.requests import ChatRequest, Turn
 from llmrouter.core.routing import Classification, Mode
 from llmrouter.pipeline.classifiers import CONFIDENT, MODE_ORDER, Opinion, TextClassifier
-from llmrouter.pipeline.conversations import Conversations
+from llmrouter.pipeline.conversations import Recalling
 from llmrouter.pipeline.exchange import Exchange
 
 TOOLS = "tools"
@@ -23,7 +23,7 @@ class Classify:
 
     name = "classify"
 
-    def __init__(self, classifiers: Sequence[TextClassifier], conversations: Conversations) -> None:
+    def __init__(self, classifiers: Sequence[TextClassifier], conversations: Recalling) -> None:
         self._classifiers: Mapping[Mode, TextClassifier] = {c.mode: c for c in classifiers}
         self._conversations = conversations
 

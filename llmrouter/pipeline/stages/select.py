@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
+from llmrouter.core.capabilities import Learned
+from llmrouter.core.configuration import BreakerConfig
 from llmrouter.core.events import RouteSelected
 from llmrouter.core.routing import Candidate, Decision, Target
-from llmrouter.pipeline.availability import Availability
-from llmrouter.pipeline.conversations import Conversations, ConversationState
+from llmrouter.pipeline.availability import Hindrance
+from llmrouter.pipeline.conversations import ConversationState, Recalling
 from llmrouter.pipeline.exchange import Exchange
-from llmrouter.pipeline.knowledge import Knowledge
 from llmrouter.pipeline.ports import Keyring
 from llmrouter.policy.needs import consider, estimate_input_tokens
 from llmrouter.policy.pricing import cost_of_switch
@@ -19,6 +21,20 @@ PINNED = "pinned"
 """The strategy of a request that names its model itself."""
 
 
+class Hindering(Protocol):
+    """Knows what stands against a target: `llmrouter.pipeline.availability`, or the past."""
+
+    def hindrance(self, target: Target, config: BreakerConfig) -> Hindrance | None:
+        """Why this target is passed over; None when it may be asked."""
+
+
+class Knowing(Protocol):
+    """Knows what was learned of models: `llmrouter.pipeline.knowledge`, or the past."""
+
+    def of(self, target: Target) -> Learned:
+        """Everything that was learned of the target's model."""
+
+
 class Select:
     """Fills ``route`` and ``decision``; that no candidate is left is for `call` to say."""
 
@@ -26,10 +42,10 @@ class Select:
 
     def __init__(
         self,
-        availability: Availability,
+        availability: Hindering,
         keyring: Keyring,
-        conversations: Conversations,
-        knowledge: Knowledge,
+        conversations: Recalling,
+        knowledge: Knowing,
     ) -> None:
         self._knowledge = knowledge
         self._availability = availability

@@ -12,7 +12,12 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
-from llmrouter.core.events import RequestClassified, RequestReceived, RouteSelected
+from llmrouter.core.events import (
+    RequestClassified,
+    RequestReceived,
+    RequestValidated,
+    RouteSelected,
+)
 from llmrouter.core.ids import id_floor
 from llmrouter.core.ledger import AttemptRow, RequestRow
 from llmrouter.core.replay import LoggedRequest, ReplayWindow
@@ -30,7 +35,12 @@ REPLAYED: Final = ("live", "imported")
 ID_SLACK_US: Final = 60_000_000
 """By how much an id's moment may differ from the request's own; it only bounds the search."""
 
-_TOLD: Final = (RequestReceived.kind, RequestClassified.kind, RouteSelected.kind)
+_TOLD: Final = (
+    RequestReceived.kind,
+    RequestValidated.kind,
+    RequestClassified.kind,
+    RouteSelected.kind,
+)
 
 
 async def count_logged(connection: AsyncConnection, window: ReplayWindow) -> int:

@@ -83,8 +83,18 @@ async def past_attempts(
     if not models:
         return ()
     tried = attempt.c
+    columns: Sequence[ColumnElement[Any]] = (
+        tried.request_id,
+        tried.provider,
+        tried.model,
+        tried.account,
+        tried.started_us,
+        tried.first_token_us,
+        tried.duration_us,
+        tried.outcome,
+    )
     found = await connection.execute(
-        select(tried.request_id, tried.provider, tried.model, tried.started_us, tried.duration_us)
+        select(*columns)
         .where(
             tried.request_id > after_id,
             tried.request_id <= until_id,
@@ -93,16 +103,7 @@ async def past_attempts(
         )
         .order_by(tried.request_id, tried.n)
     )
-    return tuple(
-        PastAttempt(
-            row.request_id,
-            node_of(row.request_id),
-            Target(row.provider, row.model),
-            row.started_us,
-            None if row.duration_us is None else row.started_us + row.duration_us,
-        )
-        for row in found
-    )
+    return tuple(_past_attempt(row) for row in found)
 
 
 async def turns_between(
@@ -207,6 +208,21 @@ def _answered() -> Iterator[ColumnElement[bool]]:
     yield request.c.purpose.in_(REPLAYED)
     yield request.c.provider.is_not(None)
     yield or_(request.c.ending == "completed", request.c.first_token_us.is_not(None))
+
+
+def _past_attempt(row: Row[Any]) -> PastAttempt:
+    ended_us = None if row.duration_us is None else row.started_us + row.duration_us
+    first_token_us = None if row.first_token_us is None else row.started_us + row.first_token_us
+    if first_token_us is None and row.outcome in _GOOD:
+        first_token_us = ended_us  # it came whole
+    return PastAttempt(
+        request_id=row.request_id,
+        node=node_of(row.request_id),
+        target=Target(row.provider, row.model, row.account),
+        started_us=row.started_us,
+        first_token_us=first_token_us,
+        ended_us=ended_us,
+    )
 
 
 def _turn(row: Row[Any]) -> PastTurn:

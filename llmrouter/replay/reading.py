@@ -1,0 +1,94 @@
+"""Reads a window's requests in order, with their bodies, each at the moment of its decision."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from heapq import nsmallest
+from typing import Final
+
+from llmrouter.core.replay import LoggedRequest, ReplayWindow
+from llmrouter.replay.ports import Log
+from llmrouter.replay.world import Due, World
+
+PAGE: Final = 250
+_IDS_AT_ONCE: Final = 20_000
+_MASK: Final = (1 << 64) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A request at the moment of its decision, and its body; None when that is not kept."""
+
+    due: Due
+    body: bytes | None
+
+
+async def planned(log: Log, window: ReplayWindow) -> tuple[int, frozenset[int] | None]:
+    """How many requests a window holds, and which of them where it names a sample."""
+    requests = await log.count(window)
+    if window.sample is not None and window.sample < requests:
+        sample = await _sample(log, window, window.sample)
+        return len(sample), sample
+    return requests if window.limit is None else min(requests, window.limit), None
+
+
+async def read_window(
+    log: Log,
+    window: ReplayWindow,
+    world: World,
+    *,
+    sample: frozenset[int] | None = None,
+    with_bodies: bool = True,
+) -> AsyncIterator[Read]:
+    """The window's requests in the order of their decisions.  The world has moved on to each
+    when it is given; use it before the next one is asked for."""
+    after_id, left = 0, window.limit
+    while page := await _page(log, window, after_id, left, sample):
+        if after_id == 0:
+            await world.begin(page[0].row.id, page[0].row.started_us)
+        after_id = page[-1].row.id
+        left = None if left is None else left - len(page)
+        await world.load(page)
+        async for one in _due(log, world, page[-1].row.started_us, with_bodies):
+            yield one
+    async for one in _due(log, world, None, with_bodies):
+        yield one
+
+
+async def _page(
+    log: Log,
+    window: ReplayWindow,
+    after_id: int,
+    left: int | None,
+    sample: frozenset[int] | None,
+) -> Sequence[LoggedRequest]:
+    if sample is not None:
+        ids = sorted(number for number in sample if number > after_id)[:PAGE]
+        return await log.requests(ids) if ids else ()
+    if left == 0:
+        return ()
+    return await log.page(window, after_id=after_id, limit=min(PAGE, left or PAGE))
+
+
+async def _due(
+    log: Log, world: World, until_us: int | None, with_bodies: bool
+) -> AsyncIterator[Read]:
+    ids = world.waiting_ids(until_us)
+    bodies = await log.bodies(ids) if with_bodies and ids else {}
+    for due in world.due(until_us):
+        yield Read(due, bodies.get(due.logged.row.id))
+
+
+async def _sample(log: Log, window: ReplayWindow, size: int) -> frozenset[int]:
+    """As many requests by lot, the same for the same seed."""
+    chosen: list[int] = []
+    after_id = 0
+
+    def by_lot(number: int) -> int:
+        return (number ^ window.seed) * 0x9E37_79B9_7F4A_7C15 & _MASK
+
+    while ids := await log.ids(window, after_id=after_id, limit=_IDS_AT_ONCE):
+        chosen = nsmallest(size, (*chosen, *ids), key=by_lot)
+        after_id = ids[-1]
+    return frozenset(chosen)
