@@ -29,6 +29,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "usage_attempt_day.category": "the category; empty is none",
     "usage_total.category": "the category; empty is none",
     "usage_mode.category": "the category; empty is none",
+    "usage_decision_day.category": "the category; empty is none",
+    "usage_decision_day.cost_nusd": "the sum of all known costs",
     "classify_us": "spent on classifying",
     "client": "the agent whose envelope was recognised",
     "client_request_id": "the client's `X-Request-Id`",

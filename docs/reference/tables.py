@@ -22,6 +22,7 @@ _ROWS: Final[Mapping[str, str]] = {
     "usage_total": "Sums of all live requests since the ledger began.",
     "usage_attempt_day": "Sums of all attempts by day, each under the model that it was sent to; "
     "key, category, ending and purpose are its request's.",
+    "usage_decision_day": "What settled the category of live requests, by day and node.",
     "breaker": "One row per target whose breaker was ever moved; it is overwritten.",
     "account_lock": "One row per credential that was ever locked; it is overwritten.",
     "cooldown": "One row per target that ever had to be left alone for a time; it is overwritten.",

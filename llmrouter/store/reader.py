@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from llmrouter.core.days import DaySpan
 from llmrouter.core.ledger import AvailabilityRows, RequestRow, ResponseState
 from llmrouter.policy.version_comparison import VersionOutcome
 from llmrouter.store.changes import change_numbers
@@ -29,6 +30,7 @@ from llmrouter.store.queries.requests import (
 from llmrouter.store.queries.responses import response_chain
 from llmrouter.store.queries.states import availability_rows
 from llmrouter.store.queries.story import RequestStory, request_story
+from llmrouter.store.queries.usage import Asked, Sums, usage_sums
 from llmrouter.store.replay_reader import ReplayReader
 from llmrouter.store.versions import StoredVersions
 
@@ -109,6 +111,11 @@ class LedgerReader:
         """How the live requests of a configuration version went."""
         async with snapshot(self._engine) as connection:
             return await version_outcome(connection, version, since_us=since_us, until_us=until_us)
+
+    async def usage_sums(self, span: DaySpan, *asked: Asked) -> list[tuple[Sums, ...]]:
+        """The daily sums that were asked for, each grouped in its own way."""
+        async with snapshot(self._engine) as connection:
+            return [await usage_sums(connection, span, one) for one in asked]
 
     async def change_numbers(self) -> Mapping[str, int]:
         """How often each thing was changed that all nodes share."""

@@ -11,13 +11,14 @@ from datetime import UTC, datetime
 from typing import Final
 
 from llmrouter.core.ledger import AttemptRow, RequestRow
-from llmrouter.store.schema import HISTOGRAM_BITS, MEASURES, SUMMED
+from llmrouter.store.schema import DECISION_MEASURES, HISTOGRAM_BITS, MEASURES, SUMMED
 
 Key = tuple[str | int, ...]
 
 _HOUR_US: Final = 3_600_000_000
 _FIRST_BITS: Final = HISTOGRAM_BITS[0]
 _LAST_BITS: Final = HISTOGRAM_BITS[-1]
+_DECISION_PLACES: Final = tuple(MEASURES.index(name) for name in DECISION_MEASURES)
 _DURATIONS_AT: Final = len(SUMMED)
 _FIRST_TOKENS_AT: Final = len(SUMMED) + len(HISTOGRAM_BITS)
 
@@ -31,6 +32,7 @@ class Rollups:
     modes: dict[Key, list[int]] = field(default_factory=dict)
     totals: dict[Key, list[int]] = field(default_factory=dict)
     attempt_days: dict[Key, list[int]] = field(default_factory=dict)
+    decision_days: dict[Key, list[int]] = field(default_factory=dict)
 
 
 def sum_up(requests: Iterable[RequestRow], attempts: Iterable[AttemptRow]) -> Rollups:
@@ -85,6 +87,8 @@ def _add_request(rollups: Rollups, row: RequestRow, hour: str, measures: list[in
     _add(rollups.hours, (hour, node, provider, model, ending), measures)
     _add(rollups.totals, (node, provider, model, category, mode, ending), measures)
     _add(rollups.modes, (hour, node, category, mode), [1])
+    decision = (hour[:10], node, category, row.decided_by or "", mode)
+    _add(rollups.decision_days, decision, [measures[place] for place in _DECISION_PLACES])
 
 
 def _attempt_key(day: str, request: RequestRow, attempt: AttemptRow) -> Key:
@@ -99,6 +103,8 @@ def _attempt_key(day: str, request: RequestRow, attempt: AttemptRow) -> Key:
         request.purpose,
         attempt.outcome,
         attempt.kind,
+        attempt.error_class or "",
+        attempt.cost_basis,
     )
 
 

@@ -187,6 +187,9 @@ ATTEMPT_MEASURES: Final = (
 )
 """What `usage_attempt_day` adds up; ``unknown_costs`` counts attempts."""
 
+DECISION_MEASURES: Final = ("requests", "cost_nusd", "unknown_costs")
+"""What `usage_decision_day` adds up."""
+
 
 def _measures() -> list[Column[int]]:
     return [Column(name, Big, nullable=False) for name in MEASURES]
@@ -267,7 +270,22 @@ usage_attempt_day = Table(
     _key("purpose"),
     _key("outcome"),
     _key("kind"),
+    _key("error_class"),
+    _key("cost_basis"),
     *(Column(name, Big, nullable=False) for name in ATTEMPT_MEASURES),
+    sqlite_with_rowid=False,
+)
+
+# Live requests only: what settled their category.
+usage_decision_day = Table(
+    "usage_decision_day",
+    metadata,
+    _key("day"),
+    Column("node", Integer, primary_key=True, autoincrement=False),
+    _key("category"),
+    _key("decided_by"),
+    _key("mode"),
+    *(Column(name, Big, nullable=False) for name in DECISION_MEASURES),
     sqlite_with_rowid=False,
 )
 

@@ -162,6 +162,7 @@ class Scribe:
         run(connection, to.sum_mode, _rows(rollups.modes))
         run(connection, to.sum_total, _rows(rollups.totals))
         run(connection, to.sum_attempt_day, _rows(rollups.attempt_days))
+        run(connection, to.sum_decision_day, _rows(rollups.decision_days))
 
     def _write_bodies(
         self, connection: Connection, bodies: Sequence[PackedBody]

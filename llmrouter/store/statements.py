@@ -57,6 +57,7 @@ class Statements:
         self.sum_mode = self._sum(schema.usage_mode, ("requests",))
         self.sum_total = self._sum(schema.usage_total, schema.MEASURES)
         self.sum_attempt_day = self._sum(schema.usage_attempt_day, schema.ATTEMPT_MEASURES)
+        self.sum_decision_day = self._sum(schema.usage_decision_day, schema.DECISION_MEASURES)
         self.set_response_state = self._set_unless_newer(schema.response_state, "request_id")
         self.set_breaker = self._set_unless_newer(schema.breaker)
         self.set_account_lock = self._set_unless_newer(schema.account_lock)

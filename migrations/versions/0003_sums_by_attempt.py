@@ -51,6 +51,8 @@ ATTEMPT_KEY = {
     "purpose": "r.purpose",
     "outcome": "a.outcome",
     "kind": "a.kind",
+    "error_class": "a.error_class",
+    "cost_basis": "a.cost_basis",
 }
 KNOWN_COSTS = (
     "SELECT request_id, sum(cost_nusd) AS nusd FROM attempt WHERE cost_nusd IS NOT NULL "

@@ -157,7 +157,14 @@ def test_file_and_folder_are_for_their_owner_alone(tmp_path: Path) -> None:
     assert address.path.parent.stat().st_mode & 0o777 == 0o700
 
 
-USAGE_TABLES = ("usage_hour", "usage_day", "usage_mode", "usage_total", "usage_attempt_day")
+USAGE_TABLES = (
+    "usage_hour",
+    "usage_day",
+    "usage_mode",
+    "usage_total",
+    "usage_attempt_day",
+    "usage_decision_day",
+)
 
 
 async def test_an_older_ledger_is_summed_up_as_if_it_had_been_written_today(

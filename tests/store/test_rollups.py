@@ -52,7 +52,7 @@ OF_ATTEMPTS = """
 """
 ATTEMPT_KEY = (
     "coalesce(key_id, ''), attempt.provider, attempt.model, category, ending, purpose,"
-    " outcome, kind"
+    " outcome, kind, coalesce(attempt.error_class, ''), attempt.cost_basis"
 )
 DAY_KEY = "coalesce(key_id, ''), provider, model, category, ending, purpose"
 
@@ -72,6 +72,7 @@ async def write(database: DatabaseAddress, data_dir: Path, drawn: list[dict[str,
                     "usage_mode",
                     "usage_total",
                     "usage_attempt_day",
+                    "usage_decision_day",
                 )
             ]
         )
@@ -113,6 +114,17 @@ def test_usage_rows_sum_up_the_request_rows(
     assert ask(database, modes.format("sum(requests)", "usage_mode")) == ask(
         database, modes.format("count(*)", "(SELECT * FROM request WHERE purpose = 'live') AS r")
     )
+    by_decision = "SELECT category, decided_by, mode, {}, {} FROM {} GROUP BY category, decided_by"
+    by_decision += ", mode ORDER BY category, decided_by, mode"
+    unknown = "sum(CASE WHEN cost_nusd IS NULL THEN 1 ELSE 0 END)"
+    assert ask(
+        database, by_decision.format("sum(requests)", "sum(unknown_costs)", "usage_decision_day")
+    ) == ask(
+        database,
+        by_decision.format(
+            "count(*)", unknown, "(SELECT * FROM request WHERE purpose = 'live') AS r"
+        ),
+    )
     durations = Counter(
         min(max(us.bit_length(), HISTOGRAM_BITS[0]), HISTOGRAM_BITS[-1])
         for (us,) in ask(database, "SELECT duration_us FROM request")
@@ -153,7 +165,7 @@ def test_what_usage_rows_and_views_say_was_spent_is_the_sum_over_all_attempts(
     assert ask(database, "SELECT coalesce(sum(cost_nusd), 0) FROM usage_day") == ask(
         database, spent
     )
-    for table in ("usage_hour", "usage_total"):
+    for table in ("usage_hour", "usage_total", "usage_decision_day"):
         found = ask(database, f"SELECT coalesce(sum(cost_nusd), 0) FROM {table}")
         assert found == ask(database, live), table
 

@@ -1,0 +1,99 @@
+"""Sums over the daily usage rows, grouped as asked: as fast for a long history as for a short one,
+but for its number of days."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from sqlalchemy import ColumnElement, Row, Table, func, literal_column, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from llmrouter.core.days import DaySpan
+from llmrouter.store.schema import HISTOGRAM_BITS, usage_attempt_day, usage_day, usage_decision_day
+
+Dimension = Literal[
+    "day",
+    "key",
+    "provider",
+    "model",
+    "category",
+    "ending",
+    "purpose",
+    "outcome",
+    "kind",
+    "error_class",
+    "cost_basis",
+    "decided_by",
+    "mode",
+]
+"""What sums are grouped by; a model is named ``provider/model``.  Requests have it up to
+``purpose``, calls up to ``cost_basis``; decisions have day, category and the last two."""
+
+_COLUMNS: Final[Mapping[Dimension, str]] = {"key": "key_id"}
+_TABLES: Final[Mapping[str, Table]] = {
+    "requests": usage_day,
+    "calls": usage_attempt_day,
+    "decisions": usage_decision_day,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question: sums of which measures, over what, by what.
+
+    ``requests`` are live ones unless all are asked for, and so are ``calls`` to providers;
+    ``decisions`` are always those of live requests.  Measures are columns of ``usage_day``,
+    ``usage_attempt_day`` and ``usage_decision_day``.
+    """
+
+    of: Literal["requests", "calls", "decisions"]
+    by: tuple[Dimension, ...]
+    measures: tuple[str, ...]
+    live_only: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """One group: its values in the order of `Asked.by` (None is "has none"), and the sums."""
+
+    by: tuple[str | None, ...]
+    amounts: Mapping[str, int]
+
+    def histogram(self, measure: str) -> list[int]:
+        """The counts of a histogram (``duration``, ``first_token``), bucket by bucket."""
+        return [self.amounts[name] for name in histogram_columns(measure)]
+
+
+def histogram_columns(measure: str) -> tuple[str, ...]:
+    """The columns that hold a histogram."""
+    return tuple(f"{measure}_log2_{bits}" for bits in HISTOGRAM_BITS)
+
+
+async def usage_sums(connection: AsyncConnection, span: DaySpan, asked: Asked) -> tuple[Sums, ...]:
+    """One group per combination of values that there is, in their order."""
+    table = _TABLES[asked.of]
+    keys = [_dimension(table, name) for name in asked.by]
+    sums = [func.sum(table.c[name]).label(name) for name in asked.measures]
+    statement = select(*keys, *sums).where(table.c.day >= span.first, table.c.day <= span.last)
+    if asked.live_only and asked.of != "decisions":
+        statement = statement.where(table.c.purpose == "live")
+    statement = statement.group_by(*keys).order_by(*keys)
+    rows = await connection.execute(statement)
+    return tuple(_sums(row, asked) for row in rows if row[-1] is not None)
+
+
+def _dimension(table: Table, name: Dimension) -> ColumnElement[Any]:
+    # Literals, not parameters: PostgreSQL must see that it groups by what it selects.
+    if name == "model":
+        named = table.c.provider + literal_column("'/'") + table.c.model
+        return func.nullif(named, literal_column("'/'"))
+    return func.nullif(table.c[_COLUMNS.get(name, name)], literal_column("''"))
+
+
+def _sums(row: Row[Any], asked: Asked) -> Sums:
+    keys = len(asked.by)
+    # PostgreSQL's sums are decimals.
+    amounts = dict(zip(asked.measures, map(int, row[keys:]), strict=True))
+    return Sums(tuple(row[:keys]), amounts)
