@@ -23,6 +23,8 @@ COMMANDS: Final = {
     "requests": ("llmrouter.cli.requests", "List requests, or tell the whole story of one."),
     "errors": ("llmrouter.cli.errors", "List requests that were rejected, and why."),
     "import": ("llmrouter.cli.importing", "Bring in the logs of other gateways and tools."),
+    "report": ("llmrouter.cli.report", "Say what traffic cost, how fast it was, how it failed."),
+    "reconcile": ("llmrouter.cli.reconcile", "Hold a vendor's invoice against the ledger."),
     "doctor": ("llmrouter.cli.doctor", "Check keys, providers, database, port, safety."),
 }
 """Each command's module (its ``command`` is what runs) and its line in the help."""

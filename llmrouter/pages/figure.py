@@ -14,7 +14,7 @@ WIDTH: Final = 760.0
 """Of a drawing, in its own units; on a page it is as wide as the page lets it."""
 
 LEFT: Final = 70.0
-RIGHT: Final = 12.0
+RIGHT: Final = 30.0
 TOP: Final = 12.0
 
 

@@ -33,7 +33,7 @@ details { margin-top: .5rem; } summary { cursor: pointer; color: var(--soft); fo
 .scrolls { overflow-x: auto; } table { border-collapse: collapse; margin: .5rem 0;
   font-size: .875rem; } caption { text-align: left; padding-bottom: .25rem; }
 th, td { padding: .25rem .75rem .25rem 0; text-align: left; border-bottom: 1px solid var(--rule); }
-th[scope=row] { font-weight: 400; overflow-wrap: anywhere; }
+th[scope=row] { font-weight: 400; min-width: 10rem; overflow-wrap: anywhere; }
 .figure { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .75rem;
   margin: 1.25rem 0; padding: 0; }

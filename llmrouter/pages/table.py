@@ -54,4 +54,4 @@ def _cell(place: int, text: str, right: bool) -> Markup:
 
 def _is_figure(text: str) -> bool:
     """Whether the text is a number with a unit at most, or that it is not known."""
-    return text in ("", UNKNOWN) or _FIGURE.fullmatch(text) is not None
+    return text in ("", "-", UNKNOWN) or _FIGURE.fullmatch(text) is not None

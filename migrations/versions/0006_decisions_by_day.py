@@ -1,6 +1,6 @@
 """Sums by what settled a request's category.
 
-Revision: 0005, after 0004
+Revision: 0006, after 0005
 """
 
 from typing import Any
@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
