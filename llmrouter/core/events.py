@@ -20,7 +20,7 @@ from llmrouter.core.routing import (
     Purpose,
     ResolvedBy,
 )
-from llmrouter.core.usage import CostBasis, UsageSource
+from llmrouter.core.usage import BILLED_CLASSES, CostBasis, Usage, UsageSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +150,12 @@ class _AttemptEnded:
     cache_write_tokens: int | None = None
     text_output_tokens: int | None = None
     reasoning_tokens: int | None = None
+    cache_write_1h_tokens: int | None = None
+    input_audio_tokens: int | None = None
+    input_image_tokens: int | None = None
+    output_audio_tokens: int | None = None
+    output_image_tokens: int | None = None
+    web_searches: int | None = None
     usage_source: UsageSource = "none"
     raw_usage: Mapping[str, Any] | None = None
     cost_nusd: int | None = None
@@ -159,6 +165,11 @@ class _AttemptEnded:
     response_model: str | None = None
     provider_request_id: str | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def usage(self) -> Usage:
+        """What it used, by class."""
+        return Usage(**{name: getattr(self, name) for name in BILLED_CLASSES})
 
 
 @dataclass(frozen=True, slots=True)

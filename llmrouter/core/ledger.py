@@ -52,6 +52,12 @@ class RequestRow:
     cache_read_tokens: int | None = None
     cache_write_tokens: int | None = None
     reasoning_tokens: int | None = None
+    cache_write_1h_tokens: int | None = None
+    input_audio_tokens: int | None = None
+    input_image_tokens: int | None = None
+    output_audio_tokens: int | None = None
+    output_image_tokens: int | None = None
+    web_searches: int | None = None
     usage_source: UsageSource = "none"
     cost_nusd: int | None = None
     cost_basis: CostBasis = "unknown"
@@ -83,6 +89,12 @@ class AttemptRow:
     cache_read_tokens: int | None = None
     cache_write_tokens: int | None = None
     reasoning_tokens: int | None = None
+    cache_write_1h_tokens: int | None = None
+    input_audio_tokens: int | None = None
+    input_image_tokens: int | None = None
+    output_audio_tokens: int | None = None
+    output_image_tokens: int | None = None
+    web_searches: int | None = None
     usage_source: UsageSource = "none"
     cost_nusd: int | None = None
     cost_basis: CostBasis = "unknown"

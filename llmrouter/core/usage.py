@@ -6,9 +6,10 @@ as zero.  Money is an integer number of nano-dollars (1 USD = 1,000,000,000).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Final, Literal
 
 NUSD_PER_USD = 1_000_000_000
 
@@ -21,27 +22,60 @@ CostBasis = Literal["provider_reported", "computed", "estimated", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Disjoint token classes of one attempt, in tokens.
+    """Disjoint token classes of one attempt, in tokens, and what else it was billed for.
 
-    Cached and reasoning classes that a provider did not mention stay ``None``; the class that
-    holds the rest (uncached input, text output) then carries the provider's whole total.
+    A class that a provider did not mention stays ``None``; the class that holds the rest
+    (uncached input, text output) then carries the provider's whole total.  Where two classes
+    overlap and nobody says how far (audio that was cached), the cache has them.
     """
 
     uncached_input_tokens: int | None = None
+    """Text, and whatever is not told apart from it."""
     cache_read_tokens: int | None = None
     cache_write_tokens: int | None = None
+    """Kept for five minutes, or for a time that was not said."""
     text_output_tokens: int | None = None
+    """Text and tool calls, and whatever is not told apart from them."""
     reasoning_tokens: int | None = None
+    cache_write_1h_tokens: int | None = None
+    input_audio_tokens: int | None = None
+    input_image_tokens: int | None = None
+    output_audio_tokens: int | None = None
+    output_image_tokens: int | None = None
+    web_searches: int | None = None
+    """A count: searches that the provider made on the model's behalf and bills one by one."""
 
     @property
     def input_tokens(self) -> int | None:
         """All input, cached or not."""
-        return _total(self.uncached_input_tokens, self.cache_read_tokens, self.cache_write_tokens)
+        return sum_of_known([getattr(self, name) for name in INPUT_CLASSES])
 
     @property
     def output_tokens(self) -> int | None:
         """All output, reasoning included."""
-        return _total(self.text_output_tokens, self.reasoning_tokens)
+        return sum_of_known([getattr(self, name) for name in OUTPUT_CLASSES])
+
+
+INPUT_CLASSES: Final = (
+    "uncached_input_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "cache_write_1h_tokens",
+    "input_audio_tokens",
+    "input_image_tokens",
+)
+"""The fields of `Usage` that sum to all input."""
+
+OUTPUT_CLASSES: Final = (
+    "text_output_tokens",
+    "reasoning_tokens",
+    "output_audio_tokens",
+    "output_image_tokens",
+)
+"""The fields of `Usage` that sum to all output."""
+
+BILLED_CLASSES: Final = (*INPUT_CLASSES, *OUTPUT_CLASSES, "web_searches")
+"""Everything that `Usage` counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +114,10 @@ def usd_from_nusd(nusd: int | None) -> Decimal | None:
     return None if nusd is None else Decimal(nusd) / NUSD_PER_USD
 
 
-def _total(*classes: int | None) -> int | None:
-    known = [tokens for tokens in classes if tokens is not None]
-    return sum(known) if known else None
+def sum_of_known(parts: Iterable[int | None]) -> int | None:
+    """The sum of what is known; None when nothing is."""
+    total: int | None = None
+    for part in parts:
+        if part is not None:
+            total = part if total is None else total + part
+    return total

@@ -23,7 +23,7 @@ from llmrouter.core.events import (
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import AttemptKind, AttemptOutcome, Target
 from llmrouter.core.upstream import UpstreamCall, UpstreamReply
-from llmrouter.core.usage import UNKNOWN_COST, Cost, Price, Usage, UsageSource
+from llmrouter.core.usage import BILLED_CLASSES, UNKNOWN_COST, Cost, Price, Usage, UsageSource
 from llmrouter.dialects.wire import Codec, Dialect, Observed, ReplyReader, TargetFacts
 from llmrouter.pipeline.clocks import OutOfTime, ReadingClocks
 from llmrouter.pipeline.exchange import Exchange
@@ -378,11 +378,7 @@ class Attempt:
         cost = self._cost(usage, source, may_have_billed=may_have_billed)
         usage = usage or Usage()
         return {
-            "uncached_input_tokens": usage.uncached_input_tokens,
-            "cache_read_tokens": usage.cache_read_tokens,
-            "cache_write_tokens": usage.cache_write_tokens,
-            "text_output_tokens": usage.text_output_tokens,
-            "reasoning_tokens": usage.reasoning_tokens,
+            **{name: getattr(usage, name) for name in BILLED_CLASSES},
             "usage_source": source,
             "cost_nusd": cost.nusd,
             "cost_basis": cost.basis,

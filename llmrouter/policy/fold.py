@@ -41,7 +41,7 @@ from llmrouter.core.events import (
     TargetCooldown,
 )
 from llmrouter.core.ledger import AttemptRow, RequestRow
-from llmrouter.core.usage import UNKNOWN_COST, Cost, CostBasis, UsageSource
+from llmrouter.core.usage import UNKNOWN_COST, Cost, CostBasis, UsageSource, sum_of_known
 from llmrouter.policy.breaker import Position, after_event
 
 STATUS_UNSEEN: Final = 0
@@ -181,6 +181,7 @@ def _attempt_row(request_id: int, facts: _Facts, n: int) -> AttemptRow:
         )
     failed = ended if isinstance(ended, AttemptFailed) else None
     first_token_us = ended.first_token_us
+    usage = ended.usage
     return AttemptRow(
         request_id=request_id,
         n=n,
@@ -199,13 +200,17 @@ def _attempt_row(request_id: int, facts: _Facts, n: int) -> AttemptRow:
             first_token_us if first_token_us is not None else facts.first_token_us.get(n)
         ),
         duration_us=ended.duration_us,
-        input_tokens=_sum(
-            (ended.uncached_input_tokens, ended.cache_read_tokens, ended.cache_write_tokens)
-        ),
-        output_tokens=_sum((ended.text_output_tokens, ended.reasoning_tokens)),
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
         cache_read_tokens=ended.cache_read_tokens,
         cache_write_tokens=ended.cache_write_tokens,
         reasoning_tokens=ended.reasoning_tokens,
+        cache_write_1h_tokens=ended.cache_write_1h_tokens,
+        input_audio_tokens=ended.input_audio_tokens,
+        input_image_tokens=ended.input_image_tokens,
+        output_audio_tokens=ended.output_audio_tokens,
+        output_image_tokens=ended.output_image_tokens,
+        web_searches=ended.web_searches,
         usage_source=ended.usage_source,
         cost_nusd=ended.cost_nusd,
         cost_basis=ended.cost_basis,
@@ -246,11 +251,17 @@ def _request_row(request_id: int, facts: _Facts, attempts: tuple[AttemptRow, ...
         first_token_us=_first_token_us(facts, serving),
         classify_us=classified.duration_us if classified else None,
         overhead_us=finished.overhead_us if finished else None,
-        input_tokens=_sum([a.input_tokens for a in attempts]),
-        output_tokens=_sum([a.output_tokens for a in attempts]),
-        cache_read_tokens=_sum([a.cache_read_tokens for a in attempts]),
-        cache_write_tokens=_sum([a.cache_write_tokens for a in attempts]),
-        reasoning_tokens=_sum([a.reasoning_tokens for a in attempts]),
+        input_tokens=sum_of_known([a.input_tokens for a in attempts]),
+        output_tokens=sum_of_known([a.output_tokens for a in attempts]),
+        cache_read_tokens=sum_of_known([a.cache_read_tokens for a in attempts]),
+        cache_write_tokens=sum_of_known([a.cache_write_tokens for a in attempts]),
+        reasoning_tokens=sum_of_known([a.reasoning_tokens for a in attempts]),
+        cache_write_1h_tokens=sum_of_known([a.cache_write_1h_tokens for a in attempts]),
+        input_audio_tokens=sum_of_known([a.input_audio_tokens for a in attempts]),
+        input_image_tokens=sum_of_known([a.input_image_tokens for a in attempts]),
+        output_audio_tokens=sum_of_known([a.output_audio_tokens for a in attempts]),
+        output_image_tokens=sum_of_known([a.output_image_tokens for a in attempts]),
+        web_searches=sum_of_known([a.web_searches for a in attempts]),
         usage_source=_usage_source(attempts),
         cost_nusd=cost.nusd,
         cost_basis=cost.basis,
@@ -298,12 +309,3 @@ def _usage_source(attempts: tuple[AttemptRow, ...]) -> UsageSource:
     if "estimated" in sources:
         return "estimated"
     return "provider" if "provider" in sources else "none"
-
-
-def _sum(parts: Sequence[int | None]) -> int | None:
-    """The sum of what is known; None when nothing is."""
-    total: int | None = None
-    for part in parts:
-        if part is not None:
-            total = part if total is None else total + part
-    return total

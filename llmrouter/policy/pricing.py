@@ -15,6 +15,16 @@ CHARACTERS_PER_TOKEN: Final = 4
 TOKENS_PER_TEN_EXTRA_BYTES: Final = 4
 
 
+_UNPRICED: Final = (
+    "cache_write_1h_tokens",
+    "input_audio_tokens",
+    "output_audio_tokens",
+    "output_image_tokens",
+    "web_searches",
+)
+"""Classes whose price is another than that of text, and that a `Price` does not tell."""
+
+
 def cost_of(usage: Usage, price: Price) -> int | None:
     """The cost in nano-dollars, rounded once, half to even.
 
@@ -23,8 +33,11 @@ def cost_of(usage: Usage, price: Price) -> int | None:
     """
     if usage.input_tokens is None or usage.output_tokens is None:
         return None
+    if any(getattr(usage, name) for name in _UNPRICED):
+        return None
     priced = (
         (usage.uncached_input_tokens, price.input_nusd_per_mtok, None),
+        (usage.input_image_tokens, price.input_nusd_per_mtok, None),
         (usage.cache_read_tokens, price.cache_read_nusd_per_mtok, price.input_nusd_per_mtok),
         (usage.cache_write_tokens, price.cache_write_nusd_per_mtok, price.input_nusd_per_mtok),
         (usage.text_output_tokens, price.output_nusd_per_mtok, None),

@@ -11,7 +11,13 @@ from datetime import UTC, datetime
 from typing import Final
 
 from llmrouter.core.ledger import AttemptRow, RequestRow
-from llmrouter.store.schema import DECISION_MEASURES, HISTOGRAM_BITS, MEASURES, SUMMED
+from llmrouter.store.schema import (
+    DECISION_MEASURES,
+    HISTOGRAM_BITS,
+    MEASURES,
+    SUMMED,
+    SUMMED_CLASSES,
+)
 
 Key = tuple[str | int, ...]
 
@@ -119,6 +125,7 @@ def _attempt_measures(attempt: AttemptRow) -> list[int]:
         attempt.reasoning_tokens or 0,
         attempt.cost_nusd or 0,
         int(attempt.cost_nusd is None),
+        *_later_classes(attempt),
     ]
 
 
@@ -138,10 +145,23 @@ def _measures(row: RequestRow, known_nusd: int) -> list[int]:
         int(row.first_token_us is not None),
         row.first_token_us or 0,
     )
+    measures[-len(SUMMED_CLASSES) :] = _later_classes(row)
     measures[_DURATIONS_AT + _bucket(row.duration_us)] = 1
     if row.first_token_us is not None:
         measures[_FIRST_TOKENS_AT + _bucket(row.first_token_us)] = 1
     return measures
+
+
+def _later_classes(row: RequestRow | AttemptRow) -> tuple[int, ...]:
+    """The measures of `SUMMED_CLASSES`."""
+    return (
+        row.cache_write_1h_tokens or 0,
+        row.input_audio_tokens or 0,
+        row.input_image_tokens or 0,
+        row.output_audio_tokens or 0,
+        row.output_image_tokens or 0,
+        row.web_searches or 0,
+    )
 
 
 def _bucket(duration_us: int) -> int:

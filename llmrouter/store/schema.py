@@ -72,6 +72,12 @@ request = Table(
     Column("replay_id", Big),
     # Facts that have no column of their own yet.
     Column("data", Json),
+    Column("cache_write_1h_tokens", Big),
+    Column("input_audio_tokens", Big),
+    Column("input_image_tokens", Big),
+    Column("output_audio_tokens", Big),
+    Column("output_image_tokens", Big),
+    Column("web_searches", Big),
 )
 Index("ix_request_started", request.c.started_us)
 # A request without a key or a conversation is never looked for by it.
@@ -132,6 +138,12 @@ attempt = Table(
     Column("cost_basis", Text, nullable=False),
     Column("price_id", Big),
     Column("provider_request_id", Text),
+    Column("cache_write_1h_tokens", Big),
+    Column("input_audio_tokens", Big),
+    Column("input_image_tokens", Big),
+    Column("output_audio_tokens", Big),
+    Column("output_image_tokens", Big),
+    Column("web_searches", Big),
     sqlite_with_rowid=False,
 )
 
@@ -168,10 +180,21 @@ SUMMED: Final = (
 requests' attempts, ``unknown_costs`` counts the requests of which something is not, and
 ``first_tokens`` those that ``first_token_us`` takes in."""
 
+SUMMED_CLASSES: Final = (
+    "cache_write_1h_tokens",
+    "input_audio_tokens",
+    "input_image_tokens",
+    "output_audio_tokens",
+    "output_image_tokens",
+    "web_searches",
+)
+"""Summed, too; they came later and stand at the end of their tables."""
+
 MEASURES: Final = (
     *SUMMED,
     *(f"duration_log2_{bits}" for bits in HISTOGRAM_BITS),
     *(f"first_token_log2_{bits}" for bits in HISTOGRAM_BITS),
+    *SUMMED_CLASSES,
 )
 """Every column of a usage row that is no part of its key."""
 
@@ -184,6 +207,7 @@ ATTEMPT_MEASURES: Final = (
     "reasoning_tokens",
     "cost_nusd",
     "unknown_costs",
+    *SUMMED_CLASSES,
 )
 """What `usage_attempt_day` adds up; ``unknown_costs`` counts attempts."""
 
@@ -191,8 +215,11 @@ DECISION_MEASURES: Final = ("requests", "cost_nusd", "unknown_costs")
 """What `usage_decision_day` adds up."""
 
 
-def _measures() -> list[Column[int]]:
-    return [Column(name, Big, nullable=False) for name in MEASURES]
+def _sums(names: tuple[str, ...]) -> list[Column[int]]:
+    return [
+        Column(name, Big, nullable=False, server_default="0" if name in SUMMED_CLASSES else None)
+        for name in names
+    ]
 
 
 def _key(name: str) -> Column[str]:
@@ -209,7 +236,7 @@ usage_hour = Table(
     _key("provider"),
     _key("model"),
     _key("ending"),
-    *_measures(),
+    *_sums(MEASURES),
     sqlite_with_rowid=False,
 )
 
@@ -225,7 +252,7 @@ usage_day = Table(
     _key("category"),
     _key("ending"),
     _key("purpose"),
-    *_measures(),
+    *_sums(MEASURES),
     sqlite_with_rowid=False,
 )
 
@@ -251,7 +278,7 @@ usage_total = Table(
     _key("category"),
     _key("mode"),
     _key("ending"),
-    *_measures(),
+    *_sums(MEASURES),
     sqlite_with_rowid=False,
 )
 
@@ -272,7 +299,7 @@ usage_attempt_day = Table(
     _key("kind"),
     _key("error_class"),
     _key("cost_basis"),
-    *(Column(name, Big, nullable=False) for name in ATTEMPT_MEASURES),
+    *_sums(ATTEMPT_MEASURES),
     sqlite_with_rowid=False,
 )
 

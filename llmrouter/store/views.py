@@ -157,6 +157,16 @@ def _attempts(sql: Sql) -> View:
     )
 
 
+_LATER_CLASSES: Final[tuple[tuple[str, Unit, str], ...]] = (
+    ("cache_write_1h_tokens", "tokens", "input to a cache for an hour"),
+    ("input_audio_tokens", "tokens", "input that was audio"),
+    ("input_image_tokens", "tokens", "input that was images, where it is told apart"),
+    ("output_audio_tokens", "tokens", "output that was audio"),
+    ("output_image_tokens", "tokens", "output that was images"),
+    ("web_searches", "number", "searches that the provider made and bills one by one"),
+)
+
+
 def _token_columns(whose: str) -> tuple[ViewColumn, ...]:
     return (
         ViewColumn("input_tokens", "tokens", f"all input {whose}, cached or not", "input_tokens"),
@@ -167,11 +177,15 @@ def _token_columns(whose: str) -> tuple[ViewColumn, ...]:
             "cache_read_tokens", "tokens", "the input that came from a cache", "cache_read_tokens"
         ),
         ViewColumn(
-            "cache_write_tokens", "tokens", "the input that went to a cache", "cache_write_tokens"
+            "cache_write_tokens",
+            "tokens",
+            "the input that went to a cache for five minutes",
+            "cache_write_tokens",
         ),
         ViewColumn(
             "reasoning_tokens", "tokens", "the output that was reasoning", "reasoning_tokens"
         ),
+        *(ViewColumn(name, unit, words, name) for name, unit, words in _LATER_CLASSES),
         ViewColumn("usage_source", "text", "who counted the tokens", "usage_source"),
     )
 
@@ -205,11 +219,15 @@ def _costs_daily(sql: Sql) -> View:
                 "cache_read_tokens", "tokens", "input from a cache", total("cache_read_tokens")
             ),
             ViewColumn(
-                "cache_write_tokens", "tokens", "input to a cache", total("cache_write_tokens")
+                "cache_write_tokens",
+                "tokens",
+                "input to a cache for five minutes",
+                total("cache_write_tokens"),
             ),
             ViewColumn(
                 "reasoning_tokens", "tokens", "output for reasoning", total("reasoning_tokens")
             ),
+            *(ViewColumn(name, unit, words, total(name)) for name, unit, words in _LATER_CLASSES),
             ViewColumn("cost_usd", "USD", "the sum of all known costs", sql.usd("sum(cost_nusd)")),
             ViewColumn(
                 "unknown_costs",

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from llmrouter.core.chat.losses import translation_header
 from llmrouter.core.ids import show_id
 from llmrouter.core.ledger import AttemptRow, RequestRow
 from llmrouter.core.usage import usd_from_nusd
 from llmrouter.store.queries.story import RequestStory
+
+_COUNTS: Final = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "cache_write_1h_tokens",
+    "reasoning_tokens",
+    "input_audio_tokens",
+    "input_image_tokens",
+    "output_audio_tokens",
+    "output_image_tokens",
+    "web_searches",
+)
 
 
 def show_time(at_us: int | None) -> str | None:
@@ -52,11 +66,7 @@ def show_request(row: RequestRow) -> dict[str, Any]:
         "first_token_ms": show_ms(row.first_token_us),
         "overhead_ms": show_ms(row.overhead_us),
         "classify_ms": show_ms(row.classify_us),
-        "input_tokens": row.input_tokens,
-        "output_tokens": row.output_tokens,
-        "cache_read_tokens": row.cache_read_tokens,
-        "cache_write_tokens": row.cache_write_tokens,
-        "reasoning_tokens": row.reasoning_tokens,
+        **{name: getattr(row, name) for name in _COUNTS},
         "usage_source": row.usage_source,
         "cost_usd": show_usd(row.cost_nusd),
         "cost_basis": row.cost_basis,
@@ -84,11 +94,7 @@ def show_attempt(row: AttemptRow) -> dict[str, Any]:
         "headers_ms": show_ms(row.headers_us),
         "first_token_ms": show_ms(row.first_token_us),
         "duration_ms": show_ms(row.duration_us),
-        "input_tokens": row.input_tokens,
-        "output_tokens": row.output_tokens,
-        "cache_read_tokens": row.cache_read_tokens,
-        "cache_write_tokens": row.cache_write_tokens,
-        "reasoning_tokens": row.reasoning_tokens,
+        **{name: getattr(row, name) for name in _COUNTS},
         "usage_source": row.usage_source,
         "cost_usd": show_usd(row.cost_nusd),
         "cost_basis": row.cost_basis,

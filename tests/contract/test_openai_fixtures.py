@@ -25,6 +25,7 @@ def facts(case: Path) -> dict[str, Any]:
 def known_of(outcome: Read) -> dict[str, Any]:
     observed = asdict(outcome.observed)
     assert observed["notes"] == []
+    observed["usage"] = {name: n for name, n in observed["usage"].items() if n is not None}
     return {
         name: observed[name]
         for name in ("response_model", "finish_reason", "output_characters", "usage")

@@ -192,16 +192,16 @@ class TestUsage:
 
         observed = receive(TO_ANTHROPIC, anthropic_whole(usage=usage), openai_request()).observed
 
-        assert observed.usage == Usage(10, 2000, 300, 30, 20)
+        assert observed.usage == Usage(10, 2000, 100, 30, 20, cache_write_1h_tokens=200)
         assert observed.raw_usage == usage
 
-    def test_cache_writes_are_summed_where_only_their_lifetimes_are_said(self) -> None:
+    def test_cache_writes_are_known_where_only_their_lifetimes_are_said(self) -> None:
         split = {"ephemeral_5m_input_tokens": 100, "ephemeral_1h_input_tokens": 200}
         usage = {"input_tokens": 10, "cache_creation": split, "output_tokens": 5}
 
         got = receive(TO_ANTHROPIC, anthropic_whole(usage=usage), openai_request())
 
-        assert got.observed.usage == Usage(10, None, 300, 5, None)
+        assert got.observed.usage == Usage(10, None, 100, 5, None, cache_write_1h_tokens=200)
 
     @pytest.mark.parametrize("count", [-1, "12", True, 2**63, 1.5])
     def test_a_count_that_cannot_be_is_not_known(self, count: object) -> None:

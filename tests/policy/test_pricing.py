@@ -83,7 +83,7 @@ def test_cost_is_the_exact_sum_of_class_times_price(usage: Usage, price: Price) 
         assert nusd is None
         return
     by_class = zip(
-        astuple(usage),
+        astuple(usage)[:5],
         (
             price.input_nusd_per_mtok,
             price.cache_read_nusd_per_mtok,

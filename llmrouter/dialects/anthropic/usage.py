@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llmrouter.core.usage import NUSD_PER_USD, Usage, nusd_from_usd
+from llmrouter.core.usage import NUSD_PER_USD, Usage, nusd_from_usd, sum_of_known
 
 _MOST_TOKENS = 2**40
 """Beyond this a count is a mistake."""
@@ -21,18 +21,26 @@ def merge_usage(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[st
 
 
 def read_usage(document: Mapping[str, Any]) -> Usage:
-    """Disjoint classes of tokens."""
+    """Disjoint classes of tokens, and the searches that are billed one by one."""
     output = _count(document.get("output_tokens"))
     details = document.get("output_tokens_details")
     thinking = _count(details.get("thinking_tokens")) if isinstance(details, dict) else None
     if output is None or (thinking is not None and thinking > output):
         thinking = None
+    brief, hour = _cache_writes(document)
+    server_tools = document.get("server_tool_use")
     return Usage(
         uncached_input_tokens=_count(document.get("input_tokens")),
         cache_read_tokens=_count(document.get("cache_read_input_tokens")),
-        cache_write_tokens=_cache_writes(document),
+        cache_write_tokens=brief,
+        cache_write_1h_tokens=hour,
         text_output_tokens=output if output is None or thinking is None else output - thinking,
         reasoning_tokens=thinking,
+        web_searches=(
+            _count(server_tools.get("web_search_requests"))
+            if isinstance(server_tools, dict)
+            else None
+        ),
     )
 
 
@@ -47,11 +55,22 @@ def read_cost_nusd(document: Mapping[str, Any]) -> int | None:
 def write_usage(usage: Usage, cost_nusd: int | None) -> dict[str, Any]:
     """The counts for a client; what is not known is left out, but for the two totals."""
     document: dict[str, Any] = {
-        "input_tokens": usage.uncached_input_tokens or 0,
+        "input_tokens": sum_of_known(
+            (usage.uncached_input_tokens, usage.input_audio_tokens, usage.input_image_tokens)
+        )
+        or 0,
         "output_tokens": usage.output_tokens or 0,
     }
-    if usage.cache_write_tokens is not None:
-        document["cache_creation_input_tokens"] = usage.cache_write_tokens
+    written = sum_of_known((usage.cache_write_tokens, usage.cache_write_1h_tokens))
+    if written is not None:
+        document["cache_creation_input_tokens"] = written
+    if usage.cache_write_1h_tokens is not None:
+        document["cache_creation"] = {
+            "ephemeral_5m_input_tokens": usage.cache_write_tokens or 0,
+            "ephemeral_1h_input_tokens": usage.cache_write_1h_tokens,
+        }
+    if usage.web_searches is not None:
+        document["server_tool_use"] = {"web_search_requests": usage.web_searches}
     if usage.cache_read_tokens is not None:
         document["cache_read_input_tokens"] = usage.cache_read_tokens
     if usage.reasoning_tokens is not None:
@@ -61,14 +80,23 @@ def write_usage(usage: Usage, cost_nusd: int | None) -> dict[str, Any]:
     return document
 
 
-def _cache_writes(document: Mapping[str, Any]) -> int | None:
+def _cache_writes(document: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    """For five minutes (or a time that is not said), and for an hour.
+
+    https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching: the total is the sum of
+    ``cache_creation``'s members.  A stream's last event may tell the total alone.
+    """
     total = _count(document.get("cache_creation_input_tokens"))
     by_lifetime = document.get("cache_creation")
-    if total is not None or not isinstance(by_lifetime, dict):
-        return total
-    counts = [_count(value) for value in by_lifetime.values()]
-    known = [count for count in counts if count is not None]
-    return sum(known) if known else None
+    if not isinstance(by_lifetime, dict):
+        return total, None
+    hour = _count(by_lifetime.get("ephemeral_1h_input_tokens"))
+    brief = _count(by_lifetime.get("ephemeral_5m_input_tokens"))
+    if total is None:
+        return brief, hour
+    if hour is None or hour > total:
+        return total, None
+    return total - hour, hour
 
 
 def _count(value: object) -> int | None:

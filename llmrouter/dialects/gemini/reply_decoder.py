@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from llmrouter.core.chat.deltas import (
@@ -50,6 +51,7 @@ class ReplyDecoder:
         self._has_spoken = False
         self._texts: list[str] = []
         self._calls = 0
+        self._searches: int | None = None
 
     def read_event(self, name: str | None, data: bytes) -> Iterable[Delta]:
         return self._read(read_object(data))
@@ -74,7 +76,7 @@ class ReplyDecoder:
         yield from _read_feedback(document)
         usage = document.get("usageMetadata")
         if isinstance(usage, dict) and usage:
-            yield UsageReported(read_usage(usage), usage)
+            yield UsageReported(replace(read_usage(usage), web_searches=self._searches), usage)
 
     def _read_candidate(self, candidate: Mapping[str, Any]) -> Iterator[Delta]:
         content = candidate.get("content")
@@ -152,6 +154,9 @@ class ReplyDecoder:
         for source in _objects(cited, "citationSources") or _objects(cited, "citations"):
             yield CitationDelta(self._cite(source, _text(source, "uri"), _text(source, "title")))
         grounding = candidate.get("groundingMetadata")
+        queries = grounding.get("webSearchQueries") if isinstance(grounding, dict) else None
+        if isinstance(queries, list) and queries:
+            self._searches = len(queries)
         pages = _objects(grounding, "groundingChunks")
         for support in _objects(grounding, "groundingSupports"):
             segment = support.get("segment")

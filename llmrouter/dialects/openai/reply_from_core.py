@@ -40,7 +40,7 @@ from llmrouter.core.chat.parts import (
     ToolResult,
 )
 from llmrouter.core.chat.sealing import seal
-from llmrouter.core.usage import NUSD_PER_USD, Usage
+from llmrouter.core.usage import NUSD_PER_USD, Usage, sum_of_known
 from llmrouter.dialects.documents import write_document
 from llmrouter.dialects.fields import compact
 from llmrouter.dialects.interpreter import ReplyContext
@@ -263,13 +263,21 @@ def _write_usage(report: UsageReported) -> dict[str, Any]:
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
     }
-    cached = compact(
-        cached_tokens=usage.cache_read_tokens, cache_write_tokens=usage.cache_write_tokens
+    prompt_details = compact(
+        cached_tokens=usage.cache_read_tokens,
+        cache_write_tokens=sum_of_known((usage.cache_write_tokens, usage.cache_write_1h_tokens)),
+        audio_tokens=usage.input_audio_tokens,
+        image_tokens=usage.input_image_tokens,
     )
-    if cached:
-        document["prompt_tokens_details"] = cached
-    if usage.reasoning_tokens is not None:
-        document["completion_tokens_details"] = {"reasoning_tokens": usage.reasoning_tokens}
+    if prompt_details:
+        document["prompt_tokens_details"] = prompt_details
+    completion_details = compact(
+        reasoning_tokens=usage.reasoning_tokens,
+        audio_tokens=usage.output_audio_tokens,
+        image_tokens=usage.output_image_tokens,
+    )
+    if completion_details:
+        document["completion_tokens_details"] = completion_details
     if report.cost_nusd is not None:
         document["cost"] = report.cost_nusd / NUSD_PER_USD
     return document

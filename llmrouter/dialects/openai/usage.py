@@ -39,6 +39,19 @@ _REASONING: tuple[_Path, ...] = (
     ("completion_tokens_details", "reasoning_tokens"),
     ("reasoning_tokens",),  # Perplexity, Together
 )
+_CACHE_WRITE_1H: tuple[_Path, ...] = (
+    ("cache_creation", "ephemeral_1h_input_tokens"),  # gateways before Anthropic
+    ("prompt_tokens_details", "cache_creation_token_details", "ephemeral_1h_input_tokens"),
+)
+_INPUT_AUDIO: tuple[_Path, ...] = (("prompt_tokens_details", "audio_tokens"),)
+_INPUT_IMAGE: tuple[_Path, ...] = (("prompt_tokens_details", "image_tokens"),)  # xAI, image models
+_OUTPUT_AUDIO: tuple[_Path, ...] = (("completion_tokens_details", "audio_tokens"),)
+_OUTPUT_IMAGE: tuple[_Path, ...] = (("completion_tokens_details", "image_tokens"),)
+_SEARCHES: tuple[_Path, ...] = (
+    ("server_tool_use", "web_search_requests"),  # OpenRouter, gateways before Anthropic
+    ("num_search_queries",),  # Perplexity
+    ("num_sources_used",),  # xAI's live search bills sources
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +91,25 @@ def read_usage(raw: Mapping[str, Any]) -> ReportedUsage:
     )
     if reasoning is None and surplus > 0 and not caches_beside:
         reasoning, reasoning_beside = surplus, True  # Google counts thoughts in the total alone
+    uncached = _without(prompt, 0 if caches_beside else cached)
+    text = _without(completion, 0 if reasoning_beside else reasoning or 0)
+    uncached, input_audio = _split(uncached, figures.first(_INPUT_AUDIO))
+    uncached, input_image = _split(uncached, figures.first(_INPUT_IMAGE))
+    text, output_audio = _split(text, figures.first(_OUTPUT_AUDIO))
+    text, output_image = _split(text, figures.first(_OUTPUT_IMAGE))
+    cache_write, cache_write_1h = _split(cache_write, figures.first(_CACHE_WRITE_1H))
     usage = Usage(
-        uncached_input_tokens=_without(prompt, 0 if caches_beside else cached),
+        uncached_input_tokens=uncached,
         cache_read_tokens=cache_read,
         cache_write_tokens=cache_write,
-        text_output_tokens=_without(completion, 0 if reasoning_beside else reasoning or 0),
+        cache_write_1h_tokens=cache_write_1h,
+        text_output_tokens=text,
         reasoning_tokens=reasoning,
+        input_audio_tokens=input_audio,
+        input_image_tokens=input_image,
+        output_audio_tokens=output_audio,
+        output_image_tokens=output_image,
+        web_searches=figures.first(_SEARCHES),
     )
     return ReportedUsage(usage, cost_nusd, figures.is_absurd)
 
@@ -101,6 +127,17 @@ def _what_stands_beside(
         return True, reasoning > 0
     explained = reasoning if reasoning_beside else 0
     return cached > prompt or 0 < cached == surplus - explained, reasoning_beside
+
+
+def _split(whole: int | None, part: int | None) -> tuple[int | None, int | None]:
+    """A class without the part of it that has a class of its own, and that part.
+
+    A part that does not fit overlaps with a cache or with reasoning, which keep it.
+    """
+    if whole is None or part is None:
+        return whole, None
+    part = min(part, whole)
+    return whole - part, part
 
 
 def _without(whole: int | None, part: int) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from llmrouter.core.chat.deltas import (
@@ -62,6 +63,7 @@ class ReplyDecoder:
         self._calls: dict[_Place, int] = {}
         self._told: dict[_Place, str] = {}
         """Of an item, the kind of the first delta."""
+        self._searches = 0
 
     def read_event(self, name: str | None, data: bytes) -> Iterable[Delta]:
         if data.strip() == DONE:
@@ -167,7 +169,15 @@ class ReplyDecoder:
             case "image_generation_call" if (image := read_generated_image(item)) is not None:
                 yield PartProduced(image)
             case kind:
+                if kind == "web_search_call":
+                    self._count_search(item)
                 self.dropped.append(str(kind))
+
+    def _count_search(self, item: Mapping[str, Any]) -> None:
+        """Searches are billed one by one; opening a page that was found is not
+        (https://platform.openai.com/docs/pricing, built-in tools)."""
+        if _mapping(item, "action").get("type", "search") == "search":
+            self._searches += 1
 
     def _read_message(self, item: Mapping[str, Any]) -> Iterator[Delta]:
         for part in _list(item, "content"):
@@ -209,7 +219,8 @@ class ReplyDecoder:
         usage = response.get("usage")
         if isinstance(usage, dict) and usage:
             reported = read_usage(usage)
-            yield UsageReported(reported.usage or Usage(), usage, reported.cost_nusd)
+            counted = replace(reported.usage or Usage(), web_searches=self._searches or None)
+            yield UsageReported(counted, usage, reported.cost_nusd)
         yield Finished(self._finish_reason(response))
 
     def _finish_reason(self, response: Mapping[str, Any]) -> FinishReason:

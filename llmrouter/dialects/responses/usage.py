@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmrouter.core.chat.deltas import UsageReported
-from llmrouter.core.usage import NUSD_PER_USD
+from llmrouter.core.usage import NUSD_PER_USD, sum_of_known
 from llmrouter.dialects.openai.usage import ReportedUsage
 from llmrouter.dialects.openai.usage import read_usage as read_completion_usage
 
@@ -33,7 +33,10 @@ def write_usage(report: UsageReported) -> dict[str, Any]:
         "input_tokens": input_tokens,
         "input_tokens_details": {
             "cached_tokens": usage.cache_read_tokens or 0,
-            "cache_write_tokens": usage.cache_write_tokens or 0,
+            "cache_write_tokens": sum_of_known(
+                (usage.cache_write_tokens, usage.cache_write_1h_tokens)
+            )
+            or 0,
         },
         "output_tokens": output_tokens,
         "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens or 0},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ def classes(
                 "prompt_tokens_details": {"cached_tokens": 60, "audio_tokens": 0},
                 "completion_tokens_details": {"reasoning_tokens": 20},
             },
-            classes(40, 30, read=60, reasoning=20),
+            replace(classes(40, 30, read=60, reasoning=20), input_audio_tokens=0),
             id="OpenAI",
         ),
         pytest.param(
