@@ -5,14 +5,13 @@ The texts are made up; the shapes are those that the released clients send.
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from llmrouter.core.requests import Role, Turn
 from llmrouter.policy.envelope import BLOCKS, Authored, authored_text, open_envelope
+from tests.growth import LINEAR_ENOUGH, growth
 
 RUNTIME = (
     "Runtime: agent=main | session=agent:main:explicit:5f1c | sessionId=5f1c-77aa | host=box | "
@@ -294,13 +293,8 @@ def test_opening_never_fails_and_adds_nothing(text: str) -> None:
 
 
 @pytest.mark.parametrize("mark", [b.begin for b in BLOCKS] + ["Abc (untrusted):\n```\n", "\n", '"'])
-def test_no_text_takes_long(mark: str) -> None:
-    hostile = mark * (1_000_000 // len(mark))
-
-    begun = time.perf_counter()
-    open_envelope(hostile)
-
-    assert time.perf_counter() - begun < 0.5
+def test_no_text_takes_more_than_linear_time(mark: str) -> None:
+    assert growth(open_envelope, mark, 125_000) < LINEAR_ENOUGH
 
 
 def _role(name: str) -> Role:
