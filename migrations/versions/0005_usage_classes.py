@@ -1,13 +1,13 @@
 """Usage by every class that providers bill: caches of an hour, audio, images, searches.
 
-Revision: 0004, after 0003
+Revision: 0005, after 0004
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
