@@ -38,8 +38,8 @@ LABELS: Final[Mapping[str, str]] = {
 
 
 @click.command(
-    epilog="\b\nExamples:\n  llmrouter config compare 11 12\n"
-    "  llmrouter config compare 11 12 --since 7d --json"
+    epilog="\b\nExamples:\n  llmrouter config compare 1 2\n"
+    "  llmrouter config compare 1 2 --since 7d --json"
 )
 @click.argument("a", type=click.IntRange(min=1))
 @click.argument("b", type=click.IntRange(min=1))

@@ -254,14 +254,10 @@ class Availability:
         return {name: pause.until_us for name, pause in pauses if pause.until_us > now_us}
 
     def _move(self, exchange: Exchange, target: Target, moved: Transition) -> None:
-        before = self._breakers.get(target.name, breaker.CLOSED)
-        if moved.state is before:
+        if moved.state is self._breakers.get(target.name, breaker.CLOSED):
             return
         self._breakers[target.name] = moved.state
-        if _shown(moved.state) != _shown(before):
-            # What is counted while it is closed says nothing to others, who count for themselves.
-            row = self._row(target.name, moved.state)
-            exchange.breaker_rows[target.provider, target.model] = row
+        exchange.breaker_rows[target.provider, target.model] = self._row(target.name, moved.state)
         for event in moved.events:
             exchange.emit(event)
 
@@ -300,8 +296,3 @@ class Availability:
             open_until_us=state.open_until_us,
             updated_us=moved_us,
         )
-
-
-def _shown(state: BreakerState) -> tuple[str, int | None]:
-    """What the ledger and other nodes are told of a breaker that moves."""
-    return state.position, state.open_until_us

@@ -23,8 +23,13 @@ from llmrouter.cli import COMMANDS
 from tests.cli.conftest import Invoke
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "cli.md"
-ELSEWHERE = {"llmrouter demo", "llmrouter demo --once"}
-"""Examples that another test runs: `tests/demo/test_demo.py`."""
+ELSEWHERE = {
+    "llmrouter demo",
+    "llmrouter demo --once",
+    "llmrouter config compare 1 2",
+    "llmrouter config compare 1 2 --since 7d --json",
+}
+"""Examples that other tests run: `tests/demo/test_demo.py`, `tests/cli/test_compare.py`."""
 
 
 def examples() -> list[str]:
