@@ -28,8 +28,12 @@ ELSEWHERE = {
     "llmrouter demo --once",
     "llmrouter config compare 1 2",
     "llmrouter config compare 1 2 --since 7d --json",
+    "llmrouter import litellm-jsonl litellm.jsonl --dry-run",
+    "llmrouter import openai-jsonl output.jsonl --requests input.jsonl",
+    "llmrouter import langfuse-jsonl observations.jsonl.gz",
 }
-"""Examples that other tests run: `tests/demo/test_demo.py`, `tests/cli/test_compare.py`."""
+"""Examples that other tests run: `tests/demo/test_demo.py`, `tests/cli/test_compare.py`,
+`tests/cli/test_import.py`."""
 
 
 def examples() -> list[str]:
