@@ -1,4 +1,4 @@
-"""The SQL that docs/sql.md and the README show, on both databases, on a ledger with a history."""
+"""SQL that the documents show, on both databases, on a ledger with a history."""
 
 from __future__ import annotations
 
@@ -34,9 +34,10 @@ async def ledger(database: DatabaseAddress) -> AsyncIterator[LedgerFile]:
 
 
 def questions() -> list[Block]:
-    """Every block of SQL, of the reference and of the events' page."""
-    pages = ("docs/sql.md", "docs/events.md")
-    return [b for page in pages for b in blocks(PAGES.read(page)) if b.language == "sql"]
+    """The SQL of the events' page, and of docs/sql.md what only one database understands; the rest
+    is `test_sql_questions`'s."""
+    reference = [b for b in blocks(PAGES.read("docs/sql.md")) if b.text.startswith(tuple(ONLY_ON))]
+    return [*reference, *(b for b in blocks(PAGES.read("docs/events.md")) if b.language == "sql")]
 
 
 async def test_every_question_is_answered(ledger: LedgerFile, database: DatabaseAddress) -> None:
@@ -50,7 +51,7 @@ async def test_every_question_is_answered(ledger: LedgerFile, database: Database
         assert ledger.rows(sql.rstrip().rstrip(";")), f"line {block.line}: no rows for\n{sql}"
         asked += 1
 
-    assert asked >= 12
+    assert asked >= 2
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
