@@ -29,6 +29,7 @@ from llmrouter.core.events import (
 )
 from llmrouter.core.ids import id_floor
 from llmrouter.core.routing import AttemptOutcome, Ending
+from llmrouter.pipeline.stages.account import TOLD_FROM_US
 
 NEWEST_US: Final = 1_795_219_200_000_000  # 2026-11-21T00:00:00Z, when the history ends
 DAY_US: Final = 86_400_000_000
@@ -51,10 +52,27 @@ MODELS: Final = (
     ("ollama", "qwen3:8b", 0, 0, 0.0),
 )
 CATEGORIES: Final = (
-    ("code", 0.4, ("technology (python) +3.22", "software (function) +3.01", "write +1.14")),
+    (
+        "code",
+        0.4,
+        (
+            "technology (python) +3.22",
+            "software (function) +3.01",
+            "write (write, write a) +1.14",
+            "codeverb + write +0.34",
+        ),
+    ),
     ("tools", 0.25, ("search_web", "read_file", "write_file")),
-    ("conversation", 0.2, ('"thank~" +0.85', "smalltalk (how are) +1.70", "short +0.44")),
-    ("reasoning", 0.15, ("proof (prove) +2.85", "why +0.91", '"deriv~" +0.61')),
+    (
+        "conversation",
+        0.2,
+        ('"thank~" +0.85', "smalltalk (how are) +1.70", "short +0.44", "courtesy +0.31"),
+    ),
+    (
+        "reasoning",
+        0.15,
+        ("proof (prove) +2.85", "why +0.91", '"deriv~" +0.61', "question (why does) +0.52"),
+    ),
 )
 KEYS: Final = (None, "key_01", "key_02", "key_03", "key_04", "key_05")
 CLIENTS: Final = (None, "openclaw", "claude-code", "cline")
@@ -86,7 +104,7 @@ class Traffic:
         self._requests = requests
         self._days = days
         self._random = Random(seed)
-        self._conversations = [self._hex(24) for _ in range(40)]
+        self._conversations = [self._hex(16) for _ in range(40)]
 
     def __iter__(self) -> Iterator[Story]:
         begun_us = NEWEST_US - self._days * DAY_US
@@ -112,9 +130,8 @@ class Traffic:
         candidates = chance.sample(MODELS, 3)
         told.say(80, _selected(category, candidates, chance.random() < 0.05))
         opened = len(told.events) + 1
-        served_by = self._call_all(told, at_us, candidates, input_tokens, stream)
-        ending = self._ending(served_by)
-        told.say(110, self._finished(told, ending, served_by))
+        served_by = self._call_all(told, candidates, input_tokens, stream)
+        told.say(110, self._finished(told, served_by))
         return tuple(told.events), opened
 
     def _received(self, at_us: int) -> RequestReceived:
@@ -133,7 +150,7 @@ class Traffic:
     def _validated(self, stream: bool, input_tokens: int) -> RequestValidated:
         chance = self._random
         if chance.random() < 0.12:  # a conversation ends, another one begins
-            self._conversations[chance.randrange(40)] = self._hex(24)
+            self._conversations[chance.randrange(40)] = self._hex(16)
         tools = chance.choice((0, 0, 12))
         return RequestValidated(
             "router",
@@ -165,12 +182,12 @@ class Traffic:
         )
 
     def _call_all(
-        self, told: _Teller, at_us: int, candidates: list[Any], input_tokens: int, stream: bool
+        self, told: _Teller, candidates: list[Any], input_tokens: int, stream: bool
     ) -> int | None:
         """Asks one after the other; gives the attempt that answered."""
         for n, model in enumerate(candidates, 1):
             call = _Call(n, model, input_tokens, stream)
-            told.say(90, AttemptStarted(n, model[0], model[1], "default", at_us + told.at_us))
+            told.say(90, AttemptStarted(n, model[0], model[1], "default"))
             if self._random.random() >= FAILED_CALL:
                 self._answer(told, call)
                 return n
@@ -214,7 +231,7 @@ class Traffic:
         cut = chance.random() < CUT
         if first_token_us is not None:
             told.say(first_token_us, AttemptFirstToken(call.n, first_token_us))
-        facts = self._facts(call, duration_us, first_token_us, "interrupted" if cut else None)
+        facts = self._facts(call, duration_us, "interrupted" if cut else None)
         end: EventData = (
             AttemptFailed(**facts, error_class="gone", phase="stream", reason="client_left")
             if cut
@@ -227,7 +244,6 @@ class Traffic:
         self,
         call: _Call,
         duration_us: int,
-        first_token_us: int | None,
         cut: AttemptOutcome | None,
     ) -> dict[str, Any]:
         chance = self._random
@@ -244,7 +260,6 @@ class Traffic:
             "http_status": 200,
             "connect_us": chance.randrange(20_000, 90_000) if chance.random() < 0.2 else None,
             "headers_us": duration_us // 20,
-            "first_token_us": first_token_us,
             "uncached_input_tokens": uncached,
             "cache_read_tokens": cached,
             "text_output_tokens": output,
@@ -257,13 +272,9 @@ class Traffic:
             "provider_request_id": f"req_{self._hex(24)}" if chance.random() < 0.4 else None,
         }
 
-    def _ending(self, served_by: int | None) -> Ending:
-        if served_by is None:
-            return "failed"
-        return "completed"
-
-    def _finished(self, told: _Teller, ending: Ending, served_by: int | None) -> RequestFinished:
+    def _finished(self, told: _Teller, served_by: int | None) -> RequestFinished:
         chance = self._random
+        ending: Ending = "failed" if served_by is None else "completed"
         if told.cut:
             ending = chance.choice(("interrupted", "disconnected"))
         code = "all_models_failed" if ending == "failed" else None
@@ -284,7 +295,7 @@ class Traffic:
             served_by=served_by,
             error_class=code,
             code=code,
-            stage_us=stage_us,
+            stage_us={name: us for name, us in stage_us.items() if us >= TOLD_FROM_US},
         )
 
     def _hex(self, digits: int) -> str:

@@ -14,7 +14,8 @@ from llmrouter.store.views import all_views
 _ROWS: Final[Mapping[str, str]] = {
     "request": "One row per request that is over.",
     "attempt": "One row per call to a provider, failed ones included.",
-    "event": "What happened, append-only; [events.md](events.md) has the fields of each kind.",
+    "event_row": "What the view [`event`](#event) shows; read that.",
+    "event_head": "What the JSON of many events begins with, stored once.",
     "usage_hour": "Sums of live requests, by hour, node, provider, model and ending.",
     "usage_day": "Sums of all requests, by day, node, key, provider, model, category, ending and "
     "purpose.",

@@ -109,6 +109,7 @@ class RouteSelected:
 class AttemptStarted:
     """A call to a target is about to be sent; ``n`` counts from 1 within the request.
 
+    ``started_us`` is told only where it is not the event's own moment.
     ``dialect`` is the provider's where it is not the client's; then ``dropped`` names the fields
     of the request that it cannot say, and ``translation_notes`` why, and what was assumed.
     """
@@ -118,7 +119,7 @@ class AttemptStarted:
     provider: str
     model: str
     account: str
-    started_us: int
+    started_us: int | None = None
     attempt_kind: AttemptKind = "chat"
     dialect: str | None = None
     dropped: tuple[str, ...] = ()

@@ -107,7 +107,6 @@ class Attempt:
                 provider=assignment.target.provider,
                 model=assignment.target.model,
                 account=assignment.target.account,
-                started_us=exchange.clock.now_us(),
                 attempt_kind=assignment.kind,
                 dialect=None if self._is_native else assignment.dialect.name,
                 dropped=assignment.dropped[:RECORDED_LOSSES],
@@ -339,7 +338,6 @@ class Attempt:
             "n": self._assignment.n,
             "outcome": outcome,
             "duration_us": self.duration_us,
-            "first_token_us": self._first_token_us,
         }
         if self._conversation is None:
             return facts

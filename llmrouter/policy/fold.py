@@ -165,13 +165,16 @@ def _gather(events: Iterable[Event]) -> _Facts:
 
 
 def _attempt_row(request_id: int, facts: _Facts, n: int) -> AttemptRow:
-    started, _ = facts.started[n]
+    started, dt_us = facts.started[n]
+    started_us = (
+        facts.received.started_us + dt_us if started.started_us is None else started.started_us
+    )
     ended = facts.ended.get(n)
     if ended is None:
         return AttemptRow(
             request_id=request_id,
             n=n,
-            started_us=started.started_us,
+            started_us=started_us,
             provider=started.provider,
             account=started.account,
             model=started.model,
@@ -185,7 +188,7 @@ def _attempt_row(request_id: int, facts: _Facts, n: int) -> AttemptRow:
     return AttemptRow(
         request_id=request_id,
         n=n,
-        started_us=started.started_us,
+        started_us=started_us,
         provider=started.provider,
         account=started.account,
         model=started.model,

@@ -16,7 +16,8 @@ from llmrouter.core.ledger import (
     RequestRow,
     ResponseState,
 )
-from llmrouter.store.encoding import members, storable, to_json
+from llmrouter.store.encoding import storable
+from llmrouter.store.heads import EventRow, event_row
 from llmrouter.store.packing import BodyPolicy, PackedBody, deflate, pack
 from llmrouter.store.records import (
     Noted,
@@ -42,7 +43,7 @@ class Batch:
 
     requests: list[RequestRow] = field(default_factory=list)
     attempts: list[AttemptRow] = field(default_factory=list)
-    events: list[tuple[int, int, int, str, str]] = field(default_factory=list)
+    events: list[EventRow] = field(default_factory=list)
     bodies: list[PackedBody] = field(default_factory=list)
     states: list[StateTuple] = field(default_factory=list)
     breakers: dict[tuple[str, str], BreakerRow] = field(default_factory=dict)
@@ -109,9 +110,9 @@ class BatchMaker:
         self, batch: Batch, request_id: int, first_seq: int, events: Iterable[Event]
     ) -> None:
         for seq, event in enumerate(events, first_seq):
-            data = members(event.data)
-            text = to_json(storable(data) if self._mended else data)
-            batch.events.append((request_id, seq, event.dt_us, event.kind, text))
+            batch.events.append(
+                event_row(request_id, seq, event.dt_us, event.data, mended=self._mended)
+            )
 
 
 def without(batch: Batch, known: Collection[int]) -> Batch:

@@ -38,6 +38,9 @@ class Sql(Protocol):
     def json(self, data: str, member: str) -> str:
         """A member of a JSON object as JSON text."""
 
+    def document(self, head: str, rest: str) -> str:
+        """JSON whose beginning may stand elsewhere; ``head`` is NULL where it does not."""
+
 
 class _Shared:
     # "DOUBLE PRECISION" is a type to PostgreSQL, and REAL by affinity to SQLite.
@@ -72,6 +75,9 @@ class SqliteSql(_Shared):
     def json(self, data: str, member: str) -> str:
         return f"json_extract({data}, '$.{member}')"
 
+    def document(self, head: str, rest: str) -> str:
+        return f"coalesce({head}, '') || {rest}"
+
 
 class PostgresSql(_Shared):
     """As PostgreSQL says it."""
@@ -98,6 +104,9 @@ class PostgresSql(_Shared):
 
     def json(self, data: str, member: str) -> str:
         return f"CAST({data} -> '{member}' AS TEXT)"
+
+    def document(self, head: str, rest: str) -> str:
+        return f"CAST(coalesce({head}, '') || {rest} AS JSONB)"
 
 
 def sql_for(kind: DatabaseKind) -> Sql:

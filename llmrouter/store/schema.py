@@ -22,6 +22,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -79,8 +80,8 @@ request = Table(
     Column("output_image_tokens", Big),
     Column("web_searches", Big),
 )
-Index("ix_request_started", request.c.started_us)
-# A request without a key or a conversation is never looked for by it.
+# Ids grow with time: `llmrouter.core.ids.id_floor` makes a moment an id, so that no index on
+# ``started_us`` is needed.  A request without a key or a conversation is never looked for by it.
 Index(
     "ix_request_key",
     request.c.key_id,
@@ -147,15 +148,46 @@ attempt = Table(
     sqlite_with_rowid=False,
 )
 
-event = Table(
-    "event",
+# The beginning of the JSON of many events (`llmrouter.store.heads`): ``head`` lacks what follows.
+event_head = Table(
+    "event_head",
+    metadata,
+    Column("id", Big, primary_key=True, autoincrement=True),
+    Column("kind", Text, nullable=False),
+    Column("head", Text, nullable=False),
+    UniqueConstraint("kind", "head", name="uq_event_head"),
+)
+
+# An event: as a whole, or what follows its head, which has the kind then; the kind is empty here.
+event_row = Table(
+    "event_row",
     metadata,
     Column("request_id", Big, primary_key=True, autoincrement=False),
     Column("seq", Integer, primary_key=True, autoincrement=False),
     Column("dt_us", Big, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("data", Json, nullable=False),
+    Column("head_id", Big),
+    Column("data", Text, nullable=False),
     sqlite_with_rowid=False,
+)
+# Whatever is rare is whole, and found by its kind.
+Index(
+    "ix_event_row_kind",
+    event_row.c.kind,
+    event_row.c.request_id,
+    sqlite_where=text("kind <> ''"),
+    postgresql_where=text("kind <> ''"),
+)
+
+# The view of that name: whole events.
+event = Table(
+    "event",
+    MetaData(),
+    Column("request_id", Big),
+    Column("seq", Integer),
+    Column("dt_us", Big),
+    Column("kind", Text),
+    Column("data", Json),
 )
 
 HISTOGRAM_BITS: Final = range(10, 33)

@@ -16,6 +16,7 @@ from llmrouter.store import schema
 from llmrouter.store.batch import Batch, BatchMaker, without
 from llmrouter.store.changes import AVAILABILITY
 from llmrouter.store.engine import kind_of
+from llmrouter.store.heads import HeadKey, KnownHeads
 from llmrouter.store.packing import FRESH_FOR, BodyPolicy, PackedBody, RecentMessages, deflate
 from llmrouter.store.records import Payload
 from llmrouter.store.recovery import find_abandoned
@@ -47,6 +48,7 @@ class Scribe:
         self._policy = policy
         self._statements = statements_for(kind_of(engine))
         self._recent = RecentMessages()
+        self._heads = KnownHeads(self._statements)
         self._open: frozenset[int] | set[int] = set()
         self._newest_id = 0
         # What earlier processes left open begins here; None once it is closed.
@@ -58,7 +60,7 @@ class Scribe:
         Gives the newest id in the ledger.
         """
         left_from = select(schema.node.c.oldest_open_id).where(schema.node.c.node == self._node)
-        newest_id = select(func.max(schema.event.c.request_id))
+        newest_id = select(func.max(schema.event_row.c.request_id))
 
         def look(connection: Connection) -> tuple[int | None, int | None]:
             return connection.execute(left_from).scalar(), connection.execute(newest_id).scalar()
@@ -102,10 +104,11 @@ class Scribe:
         newest_id = max(self._newest_id, *closed, *batch.opened, 0)
         since = [] if self._left_from is None else [self._left_from]
         oldest_open_id = min(still_open.union(since), default=newest_id)
-        last_uses = self.transact(
+        heads, last_uses = self.transact(
             lambda connection: self._write(connection, batch, oldest_open_id, again=again)
         )
         self._open, self._newest_id = still_open, newest_id
+        self._heads.remember(heads)
         self._recent.remember(last_uses)
 
     def recover(self, now_us: int) -> int:
@@ -126,8 +129,8 @@ class Scribe:
 
     def _write(
         self, connection: Connection, batch: Batch, oldest_open_id: int, *, again: bool
-    ) -> dict[bytes, int]:
-        """Gives the last uses of messages that were noted."""
+    ) -> tuple[dict[HeadKey, int], dict[bytes, int]]:
+        """Gives the heads of events that were stored, and the last uses of messages."""
         changes_open = bool(batch.requests or batch.opened)
         if again:
             batch = without(batch, _stored_requests(connection, [r.id for r in batch.requests]))
@@ -135,7 +138,9 @@ class Scribe:
         run(connection, to.insert_request, [_request_tuple(row) for row in batch.requests])
         attempts = [_attempt_tuple(row) for row in batch.attempts]
         run(connection, to.add_attempt if again else to.insert_attempt, attempts)
-        run(connection, to.add_event if again else to.insert_event, batch.events)
+        heads = self._heads.store(connection, batch.events)
+        events = self._heads.tuples(batch.events, heads)
+        run(connection, to.add_event if again else to.insert_event, events)
         self._write_rollups(connection, batch)
         # Nodes that write the same rows must take them in the same order.
         breakers = [_breaker_tuple(batch.breakers[key]) for key in sorted(batch.breakers)]
@@ -153,7 +158,7 @@ class Scribe:
         if batch.changes_availability:
             # Last, because whoever counts here makes every other node wait for its commit.
             run(connection, to.announce, [(AVAILABILITY,)])
-        return last_uses
+        return heads, last_uses
 
     def _write_rollups(self, connection: Connection, batch: Batch) -> None:
         rollups, to = sum_up(batch.requests, batch.attempts), self._statements

@@ -13,7 +13,7 @@ from typing import Final, Literal
 from llmrouter.store.expressions import Sql, cumulated, quantile_ms, shown_id
 from llmrouter.store.schema import ATTEMPT_MEASURES
 
-Unit = Literal["text", "number", "tokens", "USD", "ms", "time", "date", "true/false", "JSON"]
+Unit = Literal["text", "number", "tokens", "USD", "ms", "µs", "time", "date", "true/false", "JSON"]
 """What a column's values are; a time is ISO 8601 in UTC with milliseconds."""
 
 
@@ -50,6 +50,7 @@ VIEW_NAMES: Final = (
     "v_model_latency",
     "v_decisions",
     "v_breakers",
+    "event",
 )
 
 
@@ -62,6 +63,7 @@ def all_views(sql: Sql) -> tuple[View, ...]:
         _model_latency(sql),
         _decisions(sql),
         _breakers(sql),
+        _events(sql),
     )
 
 
@@ -308,7 +310,8 @@ def _model_latency(sql: Sql) -> View:
 
 
 def _decisions(sql: Sql) -> View:
-    selected, classified = "selected.data", "classified.data"
+    selected = sql.document("selected_head.head", "selected.data")
+    classified = sql.document("classified_head.head", "classified.data")
     return View(
         "v_decisions",
         "One row per request that is over: how its models were chosen.",
@@ -353,11 +356,51 @@ def _decisions(sql: Sql) -> View:
             ViewColumn("ending", "text", "how it ended", "request.ending"),
             ViewColumn("config_version", "number", "the configuration", "request.config_version"),
         ),
-        "FROM request\n"
-        "LEFT JOIN event AS classified\n"
-        "  ON classified.request_id = request.id AND classified.kind = 'request.classified'\n"
-        "LEFT JOIN event AS selected\n"
-        "  ON selected.request_id = request.id AND selected.kind = 'route.selected'",
+        "\n".join(
+            (
+                "FROM request",
+                *_event_join("classified", "request.classified"),
+                *_event_join("selected", "route.selected"),
+            )
+        ),
+    )
+
+
+def _event_join(name: str, kind: str) -> tuple[str, ...]:
+    """A request's event of a kind.  The view `event` in its place would be read as a whole."""
+    of_head = f"SELECT kind FROM event_head WHERE event_head.id = {name}.head_id"  # noqa: S608 -- names of ours
+    return (
+        f"LEFT JOIN event_row AS {name}",
+        f"  ON {name}.request_id = request.id AND coalesce(({of_head}), {name}.kind) = '{kind}'",
+        f"LEFT JOIN event_head AS {name}_head ON {name}_head.id = {name}.head_id",
+    )
+
+
+def _events(sql: Sql) -> View:
+    return View(
+        "event",
+        "What happened, append-only: one row per fact.  [events.md](events.md) has the fields of "
+        "each kind.",
+        (
+            ViewColumn(
+                "request_id",
+                "number",
+                "the request, or a number of its own for an event that belongs to none",
+                "event_row.request_id",
+            ),
+            ViewColumn("seq", "number", "counts the request's events from 0", "event_row.seq"),
+            ViewColumn("dt_us", "µs", "since the request was received", "event_row.dt_us"),
+            ViewColumn(
+                "kind", "text", "what happened", "coalesce(event_head.kind, event_row.kind)"
+            ),
+            ViewColumn(
+                "data",
+                "JSON",
+                "its fields; those at their defaults are left out",
+                sql.document("event_head.head", "event_row.data"),
+            ),
+        ),
+        "FROM event_row\nLEFT JOIN event_head ON event_head.id = event_row.head_id",
     )
 
 

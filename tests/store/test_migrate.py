@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -192,6 +193,29 @@ async def test_an_older_ledger_is_summed_up_as_if_it_had_been_written_today(
     assert ask(empty_database, "SELECT sum(cost_nusd) FROM usage_day") == [(of_requests,)]
     migrate.upgrade(empty_database)
     assert sums() == written
+
+
+async def test_events_survive_the_way_to_an_older_schema_and_back(
+    empty_database: DatabaseAddress, tmp_path: Path
+) -> None:
+    question = "SELECT request_id, seq, dt_us, kind, data FROM event ORDER BY request_id, seq"
+
+    def told() -> list[tuple[Any, ...]]:
+        return [
+            (*row[:4], row[4] if isinstance(row[4], dict) else json.loads(row[4]))
+            for row in ask(empty_database, question)
+        ]
+
+    async with open_store(StoreSettings(empty_database, tmp_path), FakeClock()) as store:
+        for _ in range(3):
+            await store.ledger.close(answered(store.ids.next()))
+    written = told()
+    [(with_head,)] = ask(empty_database, "SELECT count(head_id) FROM event_row")
+    assert with_head > 0
+    migrate.downgrade(empty_database, "0006")
+    assert told() == written
+    migrate.upgrade(empty_database)
+    assert told() == written
 
 
 KILLED_WHILE_MIGRATING = """

@@ -66,7 +66,7 @@ async def write(database: DatabaseAddress, data_dir: Path, drawn: list[dict[str,
                 for table in (
                     "request",
                     "attempt",
-                    "event",
+                    "event_row",
                     "usage_hour",
                     "usage_day",
                     "usage_mode",

@@ -13,6 +13,9 @@ from llmrouter.policy.redaction import without_secrets
 CLIENT_CLOSED_REQUEST = 499
 """nginx's status for a client that left; it stands in the ledger only."""
 
+TOLD_FROM_US = 100
+"""Stages that take less are not told in the event: together they would be a third of it."""
+
 
 class Account:
     """Fills ``record`` and returns once the ledger has it.
@@ -38,7 +41,7 @@ class Account:
                 served_by=exchange.served_by,
                 error_class=error.code if error else None,
                 code=error.code if error else None,
-                stage_us=dict(exchange.stage_us),
+                stage_us={n: us for n, us in exchange.stage_us.items() if us >= TOLD_FROM_US},
             )
         )
         request, attempts = fold_request(exchange.id, exchange.events)
