@@ -142,7 +142,7 @@ def test_what_a_dead_process_had_sent_is_waited_for(
     last = RequestIds(clock).next()
 
     def commit_late(connection: Connection) -> None:
-        insert = "INSERT INTO event VALUES (:id, 0, 0, 'server.started', '{}')"
+        insert = "INSERT INTO event_row VALUES (:id, 0, 0, 'server.started', NULL, '{}')"
         connection.execute(text(insert), {"id": last})
         sent.set()
         assert may_commit.wait(5)
