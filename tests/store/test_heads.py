@@ -32,7 +32,7 @@ from tests.store.samples import NOW_US, answered, ask
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
 events = st.one_of(
-    st.builds(RequestReceived, st.integers(0), st.just(0), st.integers(0, 9), texts, texts),
+    st.builds(RequestReceived, st.integers(0, 2**62), st.just(0), st.integers(0, 9), texts, texts),
     st.builds(
         RouteSelected,
         texts,
