@@ -3,15 +3,15 @@
 ``event`` is a view from now on, with the columns that the table had; events that are stored
 already stay whole.  Requests are found by time through their ids: the index on ``started_us`` goes.
 
-Revision: 0007, after 0006
+Revision: 0008, after 0007
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
