@@ -27,6 +27,7 @@ from llmrouter.pipeline.classifiers import Keywords, Local, TextClassifier
 from llmrouter.pipeline.conversations import Conversations, ConversationState, Turns
 from llmrouter.pipeline.following import Following
 from llmrouter.pipeline.knowledge import Knowledge
+from llmrouter.pipeline.means import Means
 from llmrouter.pipeline.model_classifier import API_S, OLLAMA_S, Asked, ModelClassifier
 from llmrouter.pipeline.ports import ResponseStates
 from llmrouter.pipeline.repeats import Repeats
@@ -42,6 +43,7 @@ from llmrouter.pipeline.stages.remember import Remember
 from llmrouter.pipeline.stages.select import Select
 from llmrouter.pipeline.stages.validate import Validate
 from llmrouter.pipeline.survey import Survey
+from llmrouter.pipeline.tails import Tails
 from llmrouter.pipeline.tasks import Tasks
 from llmrouter.pipeline.traffic import Drained, Traffic
 from llmrouter.policy.classifier import LocalClassifier
@@ -168,14 +170,20 @@ async def _join(
         model_classifier(Asked("api", settings.router_api_model, API_S)),
         states=store.reader,
     )
+    tails = Tails(store.reader.tails, lambda: configuration.table.hedges_by_p95, clock)
+    await tails.renew()
+    tasks.start(tails.run(), name="renew models' slowness")
     call = Call(
-        upstream=upstream,
-        availability=availability,
-        ledger=store.ledger,
-        assigner=assigner,
-        knowledge=knowledge,
-        repeats=Repeats(clock),
-        chance=random.random,
+        Means(
+            upstream=upstream,
+            availability=availability,
+            ledger=store.ledger,
+            assigner=assigner,
+            knowledge=knowledge,
+            repeats=Repeats(clock),
+            tails=tails,
+            chance=random.random,
+        )
     )
     receive = Receive(traffic, store.ledger, keyring, store.node)
     account = Account(store.ledger, keyring)

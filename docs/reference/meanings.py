@@ -11,10 +11,12 @@ from typing import Final
 
 MEANINGS: Final[Mapping[str, str]] = {
     "account": "the credential that was used",
+    "after_ms": "how long the slow target had been silent, ms",
     "attempt.first_token.first_token_us": "from the attempt's start to its first token",
     "attempt_kind": "what the call is for",
     "attempts": "calls to providers",
     "author": "who made the version: `default`, `file`, `api` or `cli`",
+    "basis": "where the time comes from: `p95` (the ledger) or `configured`",
     "body.data": "the request's document, its messages replaced by their hashes: JSON, or zlib "
     "over JSON",
     "body_bytes": "the size of the request's body",

@@ -244,6 +244,11 @@ class RouteConfig(Overrides):
         "spread",
     )
     description: str = Field("", description="what it is for, in a sentence")
+    hedge_after_ms: Annotated[int, Field(ge=1, le=600_000)] | Literal["p95"] | None = Field(
+        None,
+        description="ask the next model, too, when the first has given no token for so long, or "
+        "for as long as 19 of 20 of its answers took in the last day (`p95`); the first token wins",
+    )
 
 
 class CategoryConfig(RouteConfig):

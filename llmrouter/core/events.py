@@ -203,9 +203,21 @@ class FallbackTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class HedgeTaken:
+    """The next target was asked beside a slow one, which had given no token for ``after_ms``;
+    ``basis`` is where that comes from: ``p95`` (the ledger) or ``configured``."""
+
+    kind: ClassVar[str] = "hedge.taken"
+    from_target: str
+    to_target: str
+    after_ms: int
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
 class RetryWithheld:
-    """The target would have been asked once more, had its retry budget not been spent: attempt
-    ``n`` was the last word."""
+    """After attempt ``n`` the target would have been asked once more, or another one beside it
+    (``reason`` is then ``hedge``), had its retry budget not been spent."""
 
     kind: ClassVar[str] = "retry.withheld"
     n: int
@@ -383,6 +395,7 @@ EventData = (
     | AttemptSucceeded
     | AttemptFailed
     | FallbackTaken
+    | HedgeTaken
     | RetryWithheld
     | TargetCooldown
     | AccountLocked

@@ -101,6 +101,7 @@ class Attempt:
         self._first_token_us: int | None = None
         self._at_end = False
         self._booked = False
+        exchange.attempt_began()
         exchange.emit(
             AttemptStarted(
                 n=assignment.n,
@@ -122,6 +123,11 @@ class Attempt:
     @property
     def _is_native(self) -> bool:
         return self._assignment.dialect.name == self._assignment.request.dialect
+
+    @property
+    def n(self) -> int:
+        """Its number within the request."""
+        return self._assignment.n
 
     @property
     def committed(self) -> bool:
@@ -233,9 +239,14 @@ class Attempt:
         )
 
     async def abandon(self, reason: str) -> None:
-        """Stops because the one who asked is gone; what was made so far is billed all the same."""
-        if self._booked:
-            return
+        """Stops because nobody waits for it any more (see `give_up`)."""
+        if not self._booked:
+            self.give_up(reason)
+            await self.aclose()
+
+    def give_up(self, reason: str) -> None:
+        """Books that nobody waits for it any more: what was made so far is billed all the same.
+        `aclose` is still to be called."""
         self._book(
             AttemptFailed(
                 **self._facts("cancelled"),
@@ -245,7 +256,6 @@ class Attempt:
                 reason=reason,
             )
         )
-        await self.aclose()
 
     async def aclose(self) -> None:
         """Gives the connection back, or closes it when the reply was not read to its end."""
@@ -329,7 +339,7 @@ class Attempt:
 
     def _book(self, event: AttemptSucceeded | AttemptFailed) -> None:
         self._booked = True
-        self._exchange.upstream_us += event.duration_us or 0
+        self._exchange.attempt_ended()
         self._exchange.emit(event)
 
     def _facts(self, outcome: AttemptOutcome) -> dict[str, Any]:

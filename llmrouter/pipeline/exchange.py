@@ -146,11 +146,14 @@ class Exchange:
         self.served_target: Target | None = None
         self.translation: str | None = None
         self.upstream_us = 0
+        """How long at least one attempt was under way."""
         self.stage_us: dict[str, int] = {}
         self.breaker_rows: dict[tuple[str, str], BreakerRow] = {}
         self.drain_s = 0.0
         """How long the attempt under way may go on after the client has left."""
         self._start_us = clock.monotonic_us()
+        self._upstream_since_us = 0
+        self._under_way = 0
         self._task: asyncio.Task[object] | None = None
         self._cut: Ending | None = None
         self._drain: asyncio.TimerHandle | None = None
@@ -166,6 +169,18 @@ class Exchange:
     def emit(self, data: EventData) -> None:
         """Records that something happened, now."""
         self.events.append(Event(self.elapsed_us(), data))
+
+    def attempt_began(self) -> None:
+        """Counts an attempt as under way."""
+        if self._under_way == 0:
+            self._upstream_since_us = self.elapsed_us()
+        self._under_way += 1
+
+    def attempt_ended(self) -> None:
+        """Counts it no more."""
+        self._under_way -= 1
+        if self._under_way == 0:
+            self.upstream_us += self.elapsed_us() - self._upstream_since_us
 
     def open_in(self, ledger: Ledger) -> None:
         """Queues the events so far, so that a crash leaves a trace of what is about to be sent."""

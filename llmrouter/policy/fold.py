@@ -25,6 +25,7 @@ from llmrouter.core.events import (
     ConfigRejected,
     Event,
     FallbackTaken,
+    HedgeTaken,
     LedgerDegraded,
     LedgerRestored,
     RequestClassified,
@@ -140,6 +141,7 @@ def _gather(events: Iterable[Event]) -> _Facts:
                 RouteSelected()
                 | RequestRejected()
                 | FallbackTaken()
+                | HedgeTaken()
                 | RetryWithheld()
                 | TargetCooldown()
                 | AccountLocked()

@@ -78,6 +78,8 @@ class RoutingTable:
         self.document = document
         self.config = config
         self._routes: dict[str, RouteConfig] = {**config.combos, **config.categories}
+        self.hedges_by_p95 = any(r.hedge_after_ms == "p95" for r in self._routes.values())
+        """Whether a route goes by how slow its models are known to be."""
         self._aliases = Aliases(config.aliases)
         self._names = ModelNames(config.providers, self._aliases, mentioned_names(config))
         self._models = {self._target_name(name): model for name, model in config.models.items()}

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from llmrouter.core.days import DaySpan
+from llmrouter.core.latency import Tail
 from llmrouter.core.ledger import AvailabilityRows, RequestRow, ResponseState
 from llmrouter.policy.version_comparison import VersionOutcome
 from llmrouter.store.changes import change_numbers
@@ -30,6 +31,7 @@ from llmrouter.store.queries.requests import (
 from llmrouter.store.queries.responses import response_chain
 from llmrouter.store.queries.states import availability_rows
 from llmrouter.store.queries.story import RequestStory, request_story
+from llmrouter.store.queries.tails import tails
 from llmrouter.store.queries.usage import Asked, Sums, usage_sums
 from llmrouter.store.replay_reader import ReplayReader
 from llmrouter.store.versions import StoredVersions
@@ -92,6 +94,11 @@ class LedgerReader:
         """What people said of categories."""
         async with snapshot(self._engine) as connection:
             return await corrections(connection, since_us=since_us)
+
+    async def tails(self, since_us: int) -> tuple[Tail, ...]:
+        """How slow models are when they are slow."""
+        async with snapshot(self._engine) as connection:
+            return await tails(connection, since_us)
 
     async def last_turn(self, conversation_id: str) -> ConversationTurn | None:
         """How the last answered turn of a conversation went."""

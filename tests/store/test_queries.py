@@ -237,3 +237,22 @@ async def test_a_reader_of_nothing_is_told_what_to_do(
     upgrade(empty_database)
     async with open_reader(empty_database) as reader:
         assert await reader.recent_requests(1) == ()
+
+
+async def test_tails_are_read_from_the_histograms_of_completed_answers(store: Store) -> None:
+    new = store.ids.next
+    await keep(
+        store,
+        *(answered(new(), duration_us=9_000) for _ in range(19)),
+        answered(new(), duration_us=5_000_000),
+        answered(new(), ending="failed", duration_us=60_000_000),
+        answered(new(), model="isle/a/b", duration_us=70_000),
+        answered(new(), started_us=NOW_US - 48 * HOUR_US, duration_us=60_000_000),
+    )
+    found = {f"{t.provider}/{t.model}": t for t in await store.reader.tails(NOW_US - 24 * HOUR_US)}
+    assert set(found) == {"harbour/beacon-1", "isle/a/b"}
+    beacon = found["harbour/beacon-1"]
+    assert (beacon.first_tokens, beacon.answers) == (20, 20)
+    assert beacon.duration_p95_us == 16_384  # the top of the bucket in which 19 of 20 lie
+    assert beacon.first_token_p95_us == 32_768 + round(0.95 * 32_768)  # all within one bucket
+    assert found["isle/a/b"].answers == 1

@@ -1,0 +1,30 @@
+"""What calls are made with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from llmrouter.pipeline.assigning import Assigner
+from llmrouter.pipeline.availability import Availability
+from llmrouter.pipeline.knowledge import Knowledge
+from llmrouter.pipeline.ports import Ledger, Upstream
+from llmrouter.pipeline.repeats import Repeats
+from llmrouter.pipeline.tails import Tails
+
+Chance = Callable[[], float]
+"""A number between 0 and 1, for jitter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """Everything that a request's way through its candidates needs beside the request."""
+
+    upstream: Upstream
+    availability: Availability
+    ledger: Ledger
+    assigner: Assigner
+    knowledge: Knowledge
+    repeats: Repeats
+    tails: Tails
+    chance: Chance
