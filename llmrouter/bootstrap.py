@@ -48,7 +48,7 @@ from llmrouter.pipeline.tasks import Tasks
 from llmrouter.pipeline.traffic import Drained, Traffic
 from llmrouter.policy.classifier import LocalClassifier
 from llmrouter.settings import Bodies, Keyring, Settings
-from llmrouter.store.changes import AVAILABILITY, CONFIGURATION
+from llmrouter.store.changes import AVAILABILITY, CONFIGURATION, PRICES
 from llmrouter.store.engine import DatabaseAddress, read_address
 from llmrouter.store.opening import Store, StoreSettings, open_store
 from llmrouter.store.packing import BodyPolicy
@@ -101,7 +101,7 @@ async def running(
         upstream = HttpUpstream(client=settings.http_client, clock=clock)
         stack.push_async_callback(upstream.aclose)
         read = partial(read_configuration, settings=settings, keyring=keyring)
-        configuration = ActiveConfiguration(store.versions, store.ledger, read)
+        configuration = ActiveConfiguration(store.versions, store.prices, store.ledger, read)
         await configuration.start()
         await _import_at_start(configuration, config_file)
         router = await _join(settings, keyring, store, upstream, configuration, clock)
@@ -134,7 +134,7 @@ async def changing_configuration(
     """
     async with open_store(store_settings(settings), SystemClock()) as store:
         read = partial(read_configuration, settings=settings, keyring=keyring)
-        configuration = ActiveConfiguration(store.versions, store.ledger, read)
+        configuration = ActiveConfiguration(store.versions, store.prices, store.ledger, read)
         await configuration.start()
         yield configuration
 
@@ -363,7 +363,11 @@ def _following(
 
     return Following(
         store.reader,
-        {CONFIGURATION: configuration.catch_up, AVAILABILITY: take_over_availability},
+        {
+            CONFIGURATION: configuration.catch_up,
+            PRICES: configuration.take_up_prices,
+            AVAILABILITY: take_over_availability,
+        },
     )
 
 

@@ -28,6 +28,9 @@ _ROWS: Final[Mapping[str, str]] = {
     "account_lock": "One row per credential that was ever locked; it is overwritten.",
     "cooldown": "One row per target that ever had to be left alone for a time; it is overwritten.",
     "change": "How often something was changed that all nodes share.",
+    "price_card": "What a model charges from a moment on; nothing of it is changed, but for the "
+    "end of what the configuration no longer says.",
+    "price": "One row per price of a card.",
     "config_version": "Every configuration version; none is ever changed.",
     "node": "One row per process that ever wrote.",
     "body": "Request bodies kept for replay.",

@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "explain": ("llmrouter.cli.explain", "Say how a message would be classified and routed."),
     "classify": ("llmrouter.cli.classify", "Measure the classification on prompts with labels."),
     "requests": ("llmrouter.cli.requests", "List requests, or tell the whole story of one."),
+    "prices": ("llmrouter.cli.prices", "Show, set and import what models charge."),
     "errors": ("llmrouter.cli.errors", "List requests that were rejected, and why."),
     "import": ("llmrouter.cli.importing", "Bring in the logs of other gateways and tools."),
     "report": ("llmrouter.cli.report", "Say what traffic cost, how fast it was, how it failed."),

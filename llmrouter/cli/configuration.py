@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from llmrouter.cli.ledger import database, reading
 from llmrouter.cli.output import fail
@@ -21,6 +21,8 @@ from llmrouter.policy.seeds import as_document, notes, parse_text, seeds_view
 from llmrouter.settings import Settings, read_keyring, read_settings
 from llmrouter.store.errors import DatabaseInUse
 from llmrouter.store.versions import IMPORTED
+
+T = TypeVar("T")
 
 AUTHOR = "cli"
 
@@ -106,7 +108,7 @@ async def bring_in(file: Path, document: Mapping[str, Any], note: str | None) ->
         answer = call_server(settings, "PUT", "/config", document, query={"note": note})
         return Made(answer["version"], _at(settings))
 
-    return await _change(through_store, through_server)
+    return await change_ledger(through_store, through_server)
 
 
 async def roll_back(number: int) -> Made:
@@ -120,7 +122,7 @@ async def roll_back(number: int) -> Made:
         answer = call_server(settings, "POST", "/config/rollback", {"version": number})
         return Made(answer["version"], _at(settings))
 
-    return await _change(through_store, through_server)
+    return await change_ledger(through_store, through_server)
 
 
 _AT_NEXT_START = "and counts from the server's next start on"
@@ -130,10 +132,10 @@ def _at(settings: Settings) -> str:
     return f"which {server_url(settings)} runs already"
 
 
-async def _change(
-    through_store: Callable[[ActiveConfiguration], Awaitable[Made]],
-    through_server: Callable[[Settings, ConfigurationVersion], Made],
-) -> Made:
+async def change_ledger(
+    through_store: Callable[[ActiveConfiguration], Awaitable[T]],
+    through_server: Callable[[Settings, ConfigurationVersion], T],
+) -> T:
     """Makes a change in the ledger, or through the server that holds it."""
     # It loads every room of the store and the server: commands that only read go without.
     from llmrouter.bootstrap import changing_configuration

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Final, cast, get_args
 
 import click
 
+from llmrouter.cli.current import known_prices
 from llmrouter.cli.ledger import database, reading
 from llmrouter.cli.output import as_json, fail, inert, print_json, run
 from llmrouter.core.clock import SystemClock
@@ -101,7 +102,7 @@ async def _import(order: _Order) -> Tally:
             node=node,
             secrets=keyring.secrets(),
             provider=order.provider,
-            reckon=await _reckon(settings, ledger) if order.reckons else None,
+            reckon=await _reckon(settings, ledger, now_us) if order.reckons else None,
         )
         with ExitStack() as stack:
             file = stack.enter_context(_open(order.file))
@@ -143,18 +144,19 @@ async def _opened(
         )
 
 
-async def _reckon(settings: Settings, ledger: LedgerReader | None) -> Reckon:
-    """What usages cost by the newest configuration."""
+async def _reckon(settings: Settings, ledger: LedgerReader | None, now_us: int) -> Reckon:
+    """What usages cost by today's prices and the newest configuration."""
     newest = await ledger.versions.latest() if ledger else None
     document = newest.document if newest else {}
     config = read_configuration(
         document, "the configuration", settings=settings, keyring=read_keyring()
     )
     table = compile_table(newest.number if newest else 0, document, config)
+    table = table.with_prices((await known_prices(ledger)).assuming(table.configured_prices))
 
     def reckon(target: Target, usage: Usage) -> int | None:
-        price = table.price(target)
-        return None if price is None else cost_of(usage, price)
+        card = table.price(target, now_us)
+        return None if card is None else cost_of(usage, card)
 
     return reckon
 

@@ -16,7 +16,8 @@ SHOWN_DAYS: Final = 30
 _DAY_US: Final = 86_400_000_000
 
 
-def _moment(_context: click.Context, _option: click.Parameter, text: str | None) -> int | None:
+def moment(_context: click.Context, _option: click.Parameter, text: str | None) -> int | None:
+    """The moment that an option's text means."""
     if text is None:
         return None
     try:
@@ -29,7 +30,7 @@ since = click.option(
     "--since",
     "since_us",
     metavar="AGE",
-    callback=_moment,
+    callback=moment,
     help="Only from then on: an age (15m, 24h, 7d) or a date (2026-11-20).",
 )
 
@@ -37,7 +38,7 @@ until = click.option(
     "--until",
     "until_us",
     metavar="AGE",
-    callback=_moment,
+    callback=moment,
     help="Only before then: an age or a date.",
 )
 
@@ -49,7 +50,7 @@ first_day = click.option(
     "--since",
     "since_us",
     metavar="AGE",
-    callback=_moment,
+    callback=moment,
     help="From the day (UTC) of this moment on: an age (7d, 24h) or a date (2026-11-20).  "
     f"[default: the last {SHOWN_DAYS} days]",
 )
@@ -58,7 +59,7 @@ last_day = click.option(
     "--until",
     "until_us",
     metavar="AGE",
-    callback=_moment,
+    callback=moment,
     help="To the end of the day (UTC) of this moment: an age or a date.  [default: today]",
 )
 

@@ -276,7 +276,7 @@ class ModelConfig(Overrides):
 
 
 class PriceConfig(Section):
-    """List price in US dollars per million tokens."""
+    """Price in US dollars per million tokens (searches and requests: each)."""
 
     input_usd_per_mtok: UsdPerMtok | None = Field(None, description="input")
     output_usd_per_mtok: UsdPerMtok | None = Field(None, description="output")
@@ -288,6 +288,28 @@ class PriceConfig(Section):
     )
     reasoning_usd_per_mtok: UsdPerMtok | None = Field(
         None, description="output that is reasoning; not given: the price of output"
+    )
+    cache_write_1h_usd_per_mtok: UsdPerMtok | None = Field(
+        None, description="input that goes to a cache for an hour; not given: not known"
+    )
+    input_audio_usd_per_mtok: UsdPerMtok | None = Field(
+        None, description="input that is sound; not given: not known"
+    )
+    input_image_usd_per_mtok: UsdPerMtok | None = Field(
+        None,
+        description="input that is pictures, where counted apart; not given: the price of input",
+    )
+    output_audio_usd_per_mtok: UsdPerMtok | None = Field(
+        None, description="output that is sound; not given: not known"
+    )
+    output_image_usd_per_mtok: UsdPerMtok | None = Field(
+        None, description="output that is pictures; not given: not known"
+    )
+    web_search_usd: UsdPerMtok | None = Field(
+        None, description="one search that the provider made; not given: not known"
+    )
+    request_usd: UsdPerMtok | None = Field(
+        None, description="each request, beside its tokens; not given: nothing"
     )
     source: str | None = Field(None, description="where the price was read, and when")
 

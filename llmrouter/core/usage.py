@@ -79,26 +79,15 @@ BILLED_CLASSES: Final = (*INPUT_CLASSES, *OUTPUT_CLASSES, "web_searches")
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
-    """What a model charges, in nano-dollars per million tokens; ``None`` is not known.
-
-    A cache or reasoning price that is not given falls back to the input or output price.
-    """
-
-    input_nusd_per_mtok: int | None
-    output_nusd_per_mtok: int | None
-    cache_read_nusd_per_mtok: int | None = None
-    cache_write_nusd_per_mtok: int | None = None
-    reasoning_nusd_per_mtok: int | None = None
-    source: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Cost:
-    """An amount in nano-dollars and how it came about; ``unknown`` has no amount."""
+    """An amount in nano-dollars and how it came about; ``unknown`` has no amount.
+
+    ``price_id`` is the price card that it was computed with, where there is one.
+    """
 
     nusd: int | None
     basis: CostBasis
+    price_id: int | None = None
 
 
 UNKNOWN_COST = Cost(None, "unknown")

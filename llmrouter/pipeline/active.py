@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from llmrouter.core.configuration import RouterConfig
-from llmrouter.core.errors import ConfigurationInvalid, Conflict, FieldError, NotFound
+from llmrouter.core.errors import ConfigurationInvalid, Conflict, FieldError, NotFound, Overloaded
 from llmrouter.core.events import ConfigActivated, ConfigRejected, Event
 from llmrouter.core.ledger import ConfigurationVersion
-from llmrouter.pipeline.ports import Ledger, Versions
+from llmrouter.pipeline.ports import Ledger, Prices, Versions
+from llmrouter.policy.price_book import PriceBook
+from llmrouter.policy.price_changes import PriceChanges, StatedBy, price_changes
 from llmrouter.policy.seeds import as_document, parse_text
+from llmrouter.policy.stated_prices import StatedPrice, built_in_prices
 from llmrouter.policy.table import RoutingTable, compile_table
 
 Edit = Callable[[Mapping[str, Any]], Mapping[str, Any]]
@@ -29,14 +32,17 @@ class ActiveConfiguration:
     """Holds the table that new requests pin, and makes new versions.
 
     Changes are taken one after the other.  One that does not validate changes nothing: it raises
-    `ConfigurationInvalid` with every fault and leaves a ``config.rejected`` event.
+    `ConfigurationInvalid` with every fault and leaves a ``config.rejected`` event.  The prices that
+    a version names are kept with the other prices, from the moment at which it began to run.
     """
 
-    def __init__(self, versions: Versions, ledger: Ledger, read: Read) -> None:
+    def __init__(self, versions: Versions, prices: Prices, ledger: Ledger, read: Read) -> None:
         self._versions = versions
+        self._prices = prices
         self._ledger = ledger
         self._read = read
         self._changing = asyncio.Lock()
+        self._book = PriceBook()
         self._table: RoutingTable | None = None
         self._version: ConfigurationVersion | None = None
 
@@ -56,10 +62,11 @@ class ActiveConfiguration:
 
     async def start(self) -> None:
         """Takes up the newest version; in an empty ledger, the built-in one becomes the first."""
+        self._book = await self._prices.add(built_in_prices())
         latest = await self._versions.latest()
         if latest is None:
             latest = await self._first()
-        self._activate(latest, self._read(latest.document, f"version {latest.number}"))
+        await self._activate(latest, self._read(latest.document, f"version {latest.number}"))
 
     async def _first(self) -> ConfigurationVersion:
         try:
@@ -91,7 +98,7 @@ class ActiveConfiguration:
             _log.error("version %d stays: %s", self.version.number, error)
             self.reject(error)
             return
-        self._activate(latest, config)
+        await self._activate(latest, config)
 
     async def replace(
         self,
@@ -129,7 +136,7 @@ class ActiveConfiguration:
             version = await self._versions.add(
                 document, parent=parent.number, author=author, note=note
             )
-            self._activate(version, config)
+            await self._activate(version, config)
             return version
 
     async def rollback(self, number: int, *, author: str) -> ConfigurationVersion:
@@ -171,8 +178,40 @@ class ActiveConfiguration:
         """Records that an offered configuration was refused."""
         self._ledger.note([Event(0, ConfigRejected(error.source, _shown(error)))])
 
-    def _activate(self, version: ConfigurationVersion, config: RouterConfig) -> None:
-        self._table = compile_table(version.number, version.document, config)
+    @property
+    def book(self) -> PriceBook:
+        """Every price that is known."""
+        return self._book
+
+    async def state_prices(
+        self, stated: Iterable[StatedPrice], *, by: StatedBy, now_us: int, dry_run: bool = False
+    ) -> PriceChanges:
+        """Adds what is new in some prices to those that are known, unless it is a ``dry_run``."""
+        changes = price_changes(self._book, stated, by=by, now_us=now_us)
+        if changes.added and not dry_run:
+            self.reprice(await self._prices.add([change.after for change in changes.added]))
+        return changes
+
+    def reprice(self, book: PriceBook) -> None:
+        """Lets new requests look prices up in this book."""
+        self._book = book
+        self._table = self.table.with_prices(book)
+
+    async def take_up_prices(self) -> None:
+        """Takes up the prices that another node has added."""
+        self.reprice(await self._prices.book())
+
+    async def _activate(self, version: ConfigurationVersion, config: RouterConfig) -> None:
+        table = compile_table(version.number, version.document, config)
+        try:
+            self._book = await self._prices.configure(table.configured_prices)
+        except Overloaded as error:
+            # The version counts all the same.  Its prices have no id until the next one is made.
+            _log.warning(
+                "the prices of version %d are not in the ledger: %s", version.number, error
+            )
+            self._book = self._book.assuming(table.configured_prices)
+        self._table = table.with_prices(self._book)
         self._version = version
         self._ledger.note(
             [

@@ -83,7 +83,6 @@ class Assigner:
             notes=(*notes, *outgoing.notes),
             timeouts=task.timeouts,
             limits=limits,
-            price=table.price(target),
             report_cost=task.kind == "chat" and table.config.routing.report_cost_in_usage,
             deadline_us=task.deadline_us,
         )

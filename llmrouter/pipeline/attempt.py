@@ -23,7 +23,14 @@ from llmrouter.core.events import (
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import AttemptKind, AttemptOutcome, Target
 from llmrouter.core.upstream import UpstreamCall, UpstreamReply
-from llmrouter.core.usage import BILLED_CLASSES, UNKNOWN_COST, Cost, Price, Usage, UsageSource
+from llmrouter.core.usage import (
+    BILLED_CLASSES,
+    UNKNOWN_COST,
+    Cost,
+    CostBasis,
+    Usage,
+    UsageSource,
+)
 from llmrouter.dialects.wire import Codec, Dialect, Observed, ReplyReader, TargetFacts
 from llmrouter.pipeline.clocks import OutOfTime, ReadingClocks
 from llmrouter.pipeline.exchange import Exchange
@@ -67,7 +74,6 @@ class Assignment:
     notes: tuple[str, ...]
     timeouts: TimeoutsConfig
     limits: LimitsConfig
-    price: Price | None
     report_cost: bool
     deadline_us: int
 
@@ -91,6 +97,7 @@ class Attempt:
         self._exchange = exchange
         self._assignment = assignment
         self._upstream = upstream
+        self._card = exchange.table.price(assignment.target, exchange.started_us)
         self._connection = AsyncExitStack()
         self._conversation: _Conversation | None = None
         self._begun_us = exchange.elapsed_us()
@@ -390,6 +397,7 @@ class Attempt:
             "usage_source": source,
             "cost_nusd": cost.nusd,
             "cost_basis": cost.basis,
+            "price_id": cost.price_id,
         }
 
     def _cost(self, usage: Usage | None, source: UsageSource, *, may_have_billed: bool) -> Cost:
@@ -402,11 +410,11 @@ class Attempt:
         nusd = self._cost_in_usage(usage)
         if nusd is None:
             return UNKNOWN_COST
-        return Cost(nusd, "computed" if source == "provider" else "estimated")
+        basis: CostBasis = "computed" if source == "provider" else "estimated"
+        return Cost(nusd, basis, self._card.id if self._card else None)
 
     def _cost_in_usage(self, usage: Usage) -> int | None:
-        price = self._assignment.price
-        return None if price is None else cost_of(usage, price)
+        return None if self._card is None else cost_of(usage, self._card)
 
     def _estimate(self) -> Usage:
         """Tokens by our own count, from what was sent and what arrived."""

@@ -13,7 +13,9 @@ from llmrouter.core.ledger import (
     RequestRecord,
     ResponseState,
 )
+from llmrouter.core.prices import PriceCard
 from llmrouter.core.upstream import UpstreamCall, UpstreamReply
+from llmrouter.policy.price_book import PriceBook
 
 
 class Upstream(Protocol):
@@ -129,3 +131,16 @@ class Versions(Protocol):
         self, *, before: int | None = None, limit: int = 100
     ) -> Sequence[ConfigurationVersion]:
         """Versions from the newest on, or from below ``before`` on."""
+
+
+class Prices(Protocol):
+    """Keeps what models charge."""
+
+    async def book(self) -> PriceBook:
+        """Every price card."""
+
+    async def add(self, cards: Sequence[PriceCard]) -> PriceBook:
+        """The book with some more cards; one that it has already is not added again."""
+
+    async def configure(self, cards: Sequence[PriceCard]) -> PriceBook:
+        """The book once these, from now on, are all that the configuration says of prices."""

@@ -4,8 +4,7 @@ A person writes only what differs.  Their document is laid over the built-in one
 
 - mappings are merged, whatever else is given replaces what stood there; so does a list;
 - an entry that is null (``"reasoning": null`` under ``categories``) removes the built-in entry of
-  that name; null inside an entry is a value, "not known";
-- a price is one statement and replaces the built-in price as a whole.
+  that name; null inside an entry is a value, "not known", and so is a price that is null.
 
 ``ROUTING_MODE`` of the environment counts only where the document says nothing of
 ``routing.mode``: the document is versioned and replayed, the environment is not.
@@ -70,7 +69,6 @@ def built_in_document() -> dict[str, Any]:
         "categories": categories,
         "aliases": routes["aliases"],
         "models": _data("models"),
-        "prices": _data("prices"),
     }
 
 

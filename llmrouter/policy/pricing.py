@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import Final
 
 from llmrouter.core.configuration import PriceConfig
-from llmrouter.core.usage import Price, Usage, nusd_from_usd
+from llmrouter.core.prices import PriceCard, Rate, ServiceTier, UnitClass
+from llmrouter.core.usage import Usage, nusd_from_usd
 
-TOKENS_PER_MTOK: Final = 1_000_000
+MILLION: Final = 1_000_000
 
 # Fitted by eye to what tokenizers of 2024-2026 make of English, French, code, Russian and Chinese:
 # four ASCII characters to a token; a Chinese character (two bytes beyond its first) about one.
@@ -15,59 +18,75 @@ CHARACTERS_PER_TOKEN: Final = 4
 TOKENS_PER_TEN_EXTRA_BYTES: Final = 4
 
 
-_UNPRICED: Final = (
-    "cache_write_1h_tokens",
-    "input_audio_tokens",
-    "output_audio_tokens",
-    "output_image_tokens",
-    "web_searches",
-)
-"""Classes whose price is another than that of text, and that a `Price` does not tell."""
+_UNIT_CLASSES: Final[Mapping[str, UnitClass]] = {
+    "uncached_input_tokens": "input",
+    "cache_read_tokens": "cache_read",
+    "cache_write_tokens": "cache_write",
+    "cache_write_1h_tokens": "cache_write_1h",
+    "input_audio_tokens": "input_audio",
+    "input_image_tokens": "input_image",
+    "text_output_tokens": "output",
+    "reasoning_tokens": "reasoning",
+    "output_audio_tokens": "output_audio",
+    "output_image_tokens": "output_image",
+    "web_searches": "web_search",
+}
+"""Which price holds for each field of `Usage`."""
 
 
-def cost_of(usage: Usage, price: Price) -> int | None:
+def cost_of(usage: Usage, card: PriceCard, service_tier: ServiceTier = "standard") -> int | None:
     """The cost in nano-dollars, rounded once, half to even.
 
     None when it is not known: the input or the output was not counted, or a class that was used
-    has no price.  A class that a provider did not mention counts as not used.
+    has no price at this service.  A class that a provider did not mention counts as not used.
     """
-    if usage.input_tokens is None or usage.output_tokens is None:
+    input_tokens = usage.input_tokens
+    if input_tokens is None or usage.output_tokens is None:
         return None
-    if any(getattr(usage, name) for name in _UNPRICED):
-        return None
-    priced = (
-        (usage.uncached_input_tokens, price.input_nusd_per_mtok, None),
-        (usage.input_image_tokens, price.input_nusd_per_mtok, None),
-        (usage.cache_read_tokens, price.cache_read_nusd_per_mtok, price.input_nusd_per_mtok),
-        (usage.cache_write_tokens, price.cache_write_nusd_per_mtok, price.input_nusd_per_mtok),
-        (usage.text_output_tokens, price.output_nusd_per_mtok, None),
-        (usage.reasoning_tokens, price.reasoning_nusd_per_mtok, price.output_nusd_per_mtok),
-    )
-    total = 0
-    for tokens, own_price, instead in priced:
-        if not tokens:
+    rates = card.rates_for(input_tokens, service_tier)
+    total = rates.get("request", 0)
+    for name, unit_class in _UNIT_CLASSES.items():
+        units = getattr(usage, name)
+        if not units:
             continue
-        nusd_per_mtok = own_price if own_price is not None else instead
-        if nusd_per_mtok is None:
+        nusd_per_million = rates.get(unit_class)
+        if nusd_per_million is None:
             return None
-        total += tokens * nusd_per_mtok
-    return _divided(total, TOKENS_PER_MTOK)
+        total += units * nusd_per_million
+    return _divided(total, MILLION)
 
 
-def price_from_config(config: PriceConfig) -> Price:
-    """The configured list price in nano-dollars."""
+def rates_from_config(config: PriceConfig) -> tuple[Rate, ...]:
+    """The rates that a price in the configuration means.
 
-    def nusd(usd_per_mtok: float | None) -> int | None:
-        return None if usd_per_mtok is None else nusd_from_usd(usd_per_mtok)
-
-    return Price(
-        input_nusd_per_mtok=nusd(config.input_usd_per_mtok),
-        output_nusd_per_mtok=nusd(config.output_usd_per_mtok),
-        cache_read_nusd_per_mtok=nusd(config.cache_read_usd_per_mtok),
-        cache_write_nusd_per_mtok=nusd(config.cache_write_usd_per_mtok),
-        reasoning_nusd_per_mtok=nusd(config.reasoning_usd_per_mtok),
-        source=config.source,
+    What it leaves out of cache, pictures and reasoning costs what input and output cost, as its
+    reference says; a class beyond those has no known price.
+    """
+    usd: dict[UnitClass, float | None] = {
+        "input": config.input_usd_per_mtok,
+        "output": config.output_usd_per_mtok,
+        "cache_read": _first(config.cache_read_usd_per_mtok, config.input_usd_per_mtok),
+        "cache_write": _first(config.cache_write_usd_per_mtok, config.input_usd_per_mtok),
+        "cache_write_1h": config.cache_write_1h_usd_per_mtok,
+        "reasoning": _first(config.reasoning_usd_per_mtok, config.output_usd_per_mtok),
+        "input_audio": config.input_audio_usd_per_mtok,
+        "input_image": _first(config.input_image_usd_per_mtok, config.input_usd_per_mtok),
+        "output_audio": config.output_audio_usd_per_mtok,
+        "output_image": config.output_image_usd_per_mtok,
+        "web_search": _per_million(config.web_search_usd),
+        "request": _per_million(config.request_usd),
+    }
+    return tuple(
+        Rate(name, nusd_from_usd(price)) for name, price in usd.items() if price is not None
     )
+
+
+def _first(*prices: float | None) -> float | None:
+    return next((price for price in prices if price is not None), None)
+
+
+def _per_million(usd: float | None) -> float | None:
+    return None if usd is None else float(Decimal(str(usd)) * MILLION)
 
 
 def estimate_tokens(characters: int, utf8_bytes: int | None = None) -> int:
@@ -96,7 +115,7 @@ def _divided(amount: int, divisor: int) -> int:
 
 
 def cost_of_switch(
-    cached_tokens: int | None, *, leaves: Price | None, joins: Price | None
+    cached_tokens: int | None, *, leaves: PriceCard | None, joins: PriceCard | None
 ) -> int | None:
     """What it costs, in nano-dollars, that tokens which one model has cached are read anew by
     another; None when a price or the number of tokens is not known."""

@@ -14,9 +14,11 @@ from decimal import Decimal
 from itertools import product
 from typing import Any, Final, get_args
 
-from llmrouter.core.configuration import RouterConfig, nearest
+from llmrouter.core.configuration import PriceConfig, RouterConfig, nearest
 from llmrouter.core.errors import ConfigurationInvalid, FieldError
+from llmrouter.core.prices import PriceCard, UnitClass
 from llmrouter.core.routing import Mode
+from llmrouter.core.usage import NUSD_PER_USD
 
 FLAT_KEYS: Final = ("model_mappings", "keywords", "model_costs", "routing_mode")
 SHOWN_KEYS: Final = ("ollama", "version")
@@ -170,22 +172,56 @@ def notes(document: Mapping[str, Any]) -> list[FieldError]:
     return [FieldError(key, unused[key]) for key in SHOWN_KEYS if key in document]
 
 
-def seeds_view(config: RouterConfig, *, ollama_base_url: str, ollama_model: str) -> dict[str, Any]:
-    """The configuration in the flat form, as `GET /config` shows it."""
+def seeds_view(
+    config: RouterConfig,
+    *,
+    ollama_base_url: str,
+    ollama_model: str,
+    listed: Mapping[str, PriceCard] | None = None,
+) -> dict[str, Any]:
+    """The configuration in the flat form, as `GET /config` shows it.
+
+    ``listed`` are prices of models of which the configuration names none.
+    """
     return {
         "routing_mode": config.routing.mode,
         "ollama": {"base_url": ollama_base_url, "model": ollama_model},
         "model_mappings": {name: list(c.models) for name, c in config.categories.items()},
         "keywords": {name: list(c.keywords) for name, c in config.categories.items()},
         "model_costs": {
-            model: {
-                name: amount
-                for name, member in _SHOWN_PRICES.items()
-                if (amount := getattr(price, member)) is not None
-            }
-            for model, price in config.prices.items()
+            **{model: _card_costs(card) for model, card in (listed or {}).items()},
+            **{model: _costs(price) for model, price in config.prices.items()},
         },
     }
+
+
+def _costs(price: PriceConfig) -> dict[str, float]:
+    amounts = {name: getattr(price, member) for name, member in _SHOWN_PRICES.items()}
+    return {name: amount for name, amount in amounts.items() if amount is not None}
+
+
+def _card_costs(card: PriceCard) -> dict[str, float]:
+    classes: tuple[UnitClass, ...] = ("input", "output", "cache_read", "cache_write", "reasoning")
+    amounts = {name: card.nusd_per_million(name) for name in classes}
+    return {name: nusd / NUSD_PER_USD for name, nusd in amounts.items() if nusd is not None}
+
+
+def without_listed(
+    document: Mapping[str, Any], running: Mapping[str, Any], listed: Mapping[str, PriceCard]
+) -> Mapping[str, Any]:
+    """A flat document without the prices that it repeats from what was shown: they are nobody's
+    word, and to keep them would be to stop following what the providers charge."""
+    costs = document.get("model_costs")
+    if not isinstance(costs, Mapping):
+        return document
+    said = running.get("prices") or {}
+    repeated = {
+        name
+        for name, card in listed.items()
+        if name not in said and costs.get(name) == _card_costs(card)
+    }
+    kept = {name: cost for name, cost in costs.items() if name not in repeated}
+    return {**document, "model_costs": kept}
 
 
 def _flat_errors(document: Mapping[str, Any]) -> Iterator[FieldError]:

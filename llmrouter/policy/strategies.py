@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from llmrouter.core.configuration import StrategyName
+from llmrouter.core.prices import PriceCard
 from llmrouter.core.routing import Target
-from llmrouter.core.usage import Price
 
-PriceOf = Callable[[Target], Price | None]
+PriceOf = Callable[[Target], PriceCard | None]
 
 
 class Strategy(Protocol):
@@ -34,10 +34,10 @@ def cheapest(
     """By the price of a million tokens in and a million out; unknown prices last."""
 
     def by_price(target: Target) -> tuple[bool, int]:
-        price = price_of(target)
-        if price is None or price.input_nusd_per_mtok is None or price.output_nusd_per_mtok is None:
-            return (True, 0)
-        return (False, price.input_nusd_per_mtok + price.output_nusd_per_mtok)
+        card = price_of(target)
+        prices = (card.nusd_per_million("input"), card.nusd_per_million("output")) if card else ()
+        known = [price for price in prices if price is not None]
+        return (False, sum(known)) if len(known) == 2 else (True, 0)
 
     return tuple(sorted(targets, key=by_price))
 

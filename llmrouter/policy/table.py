@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Any, Final, TypeVar
 
@@ -22,8 +24,8 @@ from llmrouter.core.configuration import (
     nearest,
 )
 from llmrouter.core.errors import FieldError, InvalidRequest, MalformedRequest, NotFound
+from llmrouter.core.prices import PriceCard
 from llmrouter.core.routing import ResolvedBy, Target
-from llmrouter.core.usage import Price
 from llmrouter.policy.keywords import KeywordClassifier, load_weights
 from llmrouter.policy.names import (
     CLASSIFIED_NAMES,
@@ -34,7 +36,8 @@ from llmrouter.policy.names import (
     mentioned_names,
     nearest_names,
 )
-from llmrouter.policy.pricing import price_from_config
+from llmrouter.policy.price_book import PriceBook
+from llmrouter.policy.pricing import rates_from_config
 from llmrouter.policy.strategies import STRATEGIES
 
 DEFAULT_ACCOUNT: Final = "default"
@@ -64,10 +67,22 @@ class ListedModel:
 CLASSIFIED: Final = Resolution(None, (), "classified")
 
 
-def compile_table(version: int, document: Mapping[str, Any], config: RouterConfig) -> RoutingTable:
+def compile_table(
+    version: int,
+    document: Mapping[str, Any],
+    config: RouterConfig,
+    book: PriceBook | None = None,
+) -> RoutingTable:
     """The table of a configuration version whose names have been checked
-    (`llmrouter.policy.references`)."""
-    return RoutingTable(version, document, config)
+    (`llmrouter.policy.references`).
+
+    ``book`` is what prices are looked up in, the configuration's own among them; without one,
+    these are all there are, and hold whenever.
+    """
+    table = RoutingTable(version, document, config)
+    if book is None:
+        book = PriceBook().assuming(table.configured_prices)
+    return table.with_prices(book)
 
 
 class RoutingTable:
@@ -83,10 +98,8 @@ class RoutingTable:
         self._aliases = Aliases(config.aliases)
         self._names = ModelNames(config.providers, self._aliases, mentioned_names(config))
         self._models = {self._target_name(name): model for name, model in config.models.items()}
-        self._prices = {
-            self._target_name(name): price_from_config(price)
-            for name, price in config.prices.items()
-        }
+        self.configured_prices = self._configured_prices()
+        self.book = PriceBook()
         self._targets = {
             name: tuple(
                 chain.from_iterable(
@@ -180,10 +193,11 @@ class RoutingTable:
         """The route's targets as configured: each model with each of its provider's accounts."""
         return self._targets.get(route, ())
 
-    def ordered(self, route: str, request_id: int) -> tuple[Target, ...]:
-        """The route's targets in its strategy's order."""
+    def ordered(self, route: str, request_id: int, at_us: int) -> tuple[Target, ...]:
+        """The route's targets in its strategy's order, by the prices of a moment."""
         strategy = STRATEGIES[self._routes[route].strategy]
-        return strategy(self._targets[route], price_of=self.price, request_id=request_id)
+        price_of = partial(self.price, at_us=at_us)
+        return strategy(self._targets[route], price_of=price_of, request_id=request_id)
 
     def timeouts(self, target: Target, route: str | None = None) -> TimeoutsConfig:
         """The clocks of an attempt; the route's word counts over the model's, the model's over the
@@ -198,9 +212,24 @@ class RoutingTable:
         """How much is read of the target's replies."""
         return self._section(target, route)[2]
 
-    def price(self, target: Target) -> Price | None:
-        """The target's list price, or None when the configuration names none."""
-        return self._prices.get(target.name)
+    def price(self, target: Target, at_us: int) -> PriceCard | None:
+        """What the target charges at a moment (wall clock), or None when no price is known.
+
+        A request's prices are those of the moment at which it arrived.
+        """
+        return self.book.card(target, at_us)
+
+    def prices_listed(self, at_us: int) -> Mapping[str, PriceCard]:
+        """What is charged at a moment for each known model that has a price."""
+        targets = {name: Target(*name.split("/", 1)) for name in self._names.known}
+        found = {name: self.price(target, at_us) for name, target in targets.items()}
+        return {name: card for name, card in found.items() if card is not None}
+
+    def with_prices(self, book: PriceBook) -> RoutingTable:
+        """The same table, which looks prices up in this book."""
+        table = copy.copy(self)
+        table.book = book
+        return table
 
     def model(self, target: Target) -> ModelConfig:
         """What is known of the target's model; an unknown one refuses nothing."""
@@ -240,6 +269,26 @@ class RoutingTable:
         default = (DEFAULT_ACCOUNT,) if config.api_key_env or not config.accounts else ()
         names = dict.fromkeys((*default, *config.accounts))
         return tuple(Target(provider, model, account) for account in names)
+
+    def _configured_prices(self) -> tuple[PriceCard, ...]:
+        """What the document says of prices; an entry that is null says that a price is not known,
+        whatever anybody else says."""
+        prices = {name: rates_from_config(price) for name, price in self.config.prices.items()}
+        sources = {name: price.source for name, price in self.config.prices.items()}
+        for name, price in (self.document.get("prices") or {}).items():
+            if price is None:
+                prices[name] = ()
+        return tuple(
+            PriceCard(
+                *self._names.locate(name),
+                rates=rates,
+                valid_from_us=0,
+                origin="configuration",
+                source=sources.get(name),
+                config_version=self.version,
+            )
+            for name, rates in prices.items()
+        )
 
     def _target_name(self, name: str) -> str:
         return "/".join(self._names.locate(name))

@@ -7,7 +7,7 @@ the request ran with; every attempt's cost is computed again from its tokens and
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from llmrouter.core.ids import show_id
 from llmrouter.core.ledger import AttemptRow
 from llmrouter.core.replay import LoggedRequest, ReplayWindow
 from llmrouter.core.routing import Target
-from llmrouter.core.usage import Usage
+from llmrouter.core.usage import BILLED_CLASSES, INPUT_CLASSES, OUTPUT_CLASSES, Usage
 from llmrouter.pipeline.ports import Keyring
 from llmrouter.policy.pricing import cost_of
 from llmrouter.policy.table import RoutingTable
@@ -138,7 +138,7 @@ def _check_cost(found: Checked, logged: LoggedRequest, table: RoutingTable) -> N
     if row.cost_nusd is None:
         found.skipped["no_cost"] += 1
         return
-    costs = [attempt_cost(attempt, table) for attempt in logged.attempts]
+    costs = [attempt_cost(attempt, table, row.started_us) for attempt in logged.attempts]
     known = [cost for cost in costs if cost is not None]
     total = sum(known) if len(known) == len(costs) else None
     found.costed += 1
@@ -149,34 +149,37 @@ def _check_cost(found: Checked, logged: LoggedRequest, table: RoutingTable) -> N
         found.note(Differs(row.id, "cost_nusd", row.cost_nusd, total))
 
 
-def attempt_cost(attempt: AttemptRow, table: RoutingTable) -> int | None:
-    """An attempt's cost, computed anew from its tokens where it was computed; what a provider
-    reported is its own word."""
+def attempt_cost(attempt: AttemptRow, table: RoutingTable, at_us: int) -> int | None:
+    """An attempt's cost, computed anew from its tokens and the prices of a moment where it was
+    computed; what a provider reported is its own word."""
     if attempt.cost_basis == "provider_reported":
         return attempt.cost_nusd
     usage = usage_of(attempt)
     if usage is None:
         return attempt.cost_nusd if attempt.cost_nusd == 0 else None
-    price = table.price(Target(attempt.provider, attempt.model, attempt.account))
-    return None if price is None else cost_of(usage, price)
+    card = table.price(Target(attempt.provider, attempt.model, attempt.account), at_us)
+    return None if card is None else cost_of(usage, card)
 
 
 def usage_of(attempt: AttemptRow) -> Usage | None:
     """The attempt's tokens by class; None when they were not counted."""
     if attempt.usage_source == "none":
         return None
-    cached = (attempt.cache_read_tokens or 0) + (attempt.cache_write_tokens or 0)
+    said = {
+        name: getattr(attempt, name)
+        for name in BILLED_CLASSES
+        if name not in ("uncached_input_tokens", "text_output_tokens")
+    }
     return Usage(
-        uncached_input_tokens=None
-        if attempt.input_tokens is None
-        else attempt.input_tokens - cached,
-        cache_read_tokens=attempt.cache_read_tokens,
-        cache_write_tokens=attempt.cache_write_tokens,
-        text_output_tokens=None
-        if attempt.output_tokens is None
-        else attempt.output_tokens - (attempt.reasoning_tokens or 0),
-        reasoning_tokens=attempt.reasoning_tokens,
+        uncached_input_tokens=_rest(attempt.input_tokens, said, INPUT_CLASSES),
+        text_output_tokens=_rest(attempt.output_tokens, said, OUTPUT_CLASSES),
+        **said,
     )
+
+
+def _rest(total: int | None, said: Mapping[str, int | None], classes: Iterable[str]) -> int | None:
+    """What of a total is in none of the classes that a row tells apart."""
+    return None if total is None else total - sum(said.get(name) or 0 for name in classes)
 
 
 def _shown(decided: Decided) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from llmrouter.core.errors import ConfigurationInvalid
 from llmrouter.core.events import RequestClassified
 from llmrouter.core.ledger import ConfigurationVersion
 from llmrouter.core.replay import LoggedRequest
+from llmrouter.policy.price_book import PriceBook
 from llmrouter.policy.table import RoutingTable, compile_table
 from llmrouter.replay.candidate import Read
 
@@ -26,9 +27,13 @@ class VersionLog(Protocol):
 
 
 class RanWith:
-    """Gives the table that a request ran with."""
+    """Gives the table that a request ran with.
 
-    def __init__(self, versions: VersionLog, read: Read) -> None:
+    ``book`` has the prices of all times; without one, each version's own are all there are.
+    """
+
+    def __init__(self, versions: VersionLog, read: Read, book: PriceBook | None = None) -> None:
+        self._book = book
         self._versions = versions
         self._read = read
         self._tables: OrderedDict[tuple[int, str | None], RoutingTable | None] = OrderedDict()
@@ -54,7 +59,7 @@ class RanWith:
             config = self._read(document, f"configuration version {number}")
         except ConfigurationInvalid:
             return None
-        return compile_table(number, version.document, config)
+        return compile_table(number, version.document, config, self._book)
 
 
 def with_mode(document: Mapping[str, Any], mode: str | None) -> Mapping[str, Any]:

@@ -23,6 +23,9 @@ AVAILABILITY: Final = "availability"
 CONFIGURATION: Final = "configuration"
 """The router configuration's versions."""
 
+PRICES: Final = "prices"
+"""Price cards."""
+
 
 def announce(connection: Connection, topic: str) -> None:
     """Tells the other nodes of a change that this transaction makes; to be done last in it."""

@@ -24,6 +24,7 @@ from llmrouter.store.engine import (
 )
 from llmrouter.store.errors import DatabaseTooNew, StoreError
 from llmrouter.store.packing import BodyPolicy
+from llmrouter.store.prices import Prices
 from llmrouter.store.reader import LedgerReader
 from llmrouter.store.replays import ReplayKeeper
 from llmrouter.store.retention import BodyLimits, Purged, purge_step
@@ -61,6 +62,7 @@ class Store:
     reader: LedgerReader
     versions: ConfigurationVersions
     replays: ReplayKeeper
+    prices: Prices
     recovered: int
     _limits: BodyLimits
     _clock: Clock
@@ -121,6 +123,7 @@ async def open_store(settings: StoreSettings, clock: Clock) -> AsyncIterator[Sto
             reader=LedgerReader(reading),
             versions=ConfigurationVersions(reading, ledger, clock),
             replays=ReplayKeeper(ledger, clock),
+            prices=Prices(reading, ledger, clock),
             recovered=recovered,
             _limits=settings.body_limits,
             _clock=clock,

@@ -13,6 +13,7 @@ from llmrouter.core.ledger import AvailabilityRows, RequestRow, ResponseState
 from llmrouter.policy.version_comparison import VersionOutcome
 from llmrouter.store.changes import change_numbers
 from llmrouter.store.engine import snapshot
+from llmrouter.store.prices import StoredPrices
 from llmrouter.store.queries.bodies import read_body
 from llmrouter.store.queries.conversations import ConversationTurn, last_turn
 from llmrouter.store.queries.corrections import CorrectionCount, corrections
@@ -49,6 +50,8 @@ class LedgerReader:
         """The router configuration's versions."""
         self.replays = ReplayReader(engine)
         """Replays, and what they read."""
+        self.prices = StoredPrices(engine)
+        """What models charge, and charged."""
 
     async def metrics(self, since_us: int | None = None) -> Metrics:
         """What live traffic amounts to."""

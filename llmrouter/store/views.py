@@ -7,41 +7,12 @@ with its unit, from which the reference in the manual is generated.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from llmrouter.store.expressions import Sql, cumulated, quantile_ms, shown_id
+from llmrouter.store.price_view import price_view
 from llmrouter.store.schema import ATTEMPT_MEASURES
-
-Unit = Literal["text", "number", "tokens", "USD", "ms", "µs", "time", "date", "true/false", "JSON"]
-"""What a column's values are; a time is ISO 8601 in UTC with milliseconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class ViewColumn:
-    """One column: its name, its unit, what it says, and the expression behind it."""
-
-    name: str
-    unit: Unit
-    meaning: str
-    sql: str
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A view: one row per what, its columns, and where they come from."""
-
-    name: str
-    meaning: str
-    columns: tuple[ViewColumn, ...]
-    source: str
-    """Everything from FROM on."""
-
-    @property
-    def create_sql(self) -> str:
-        columns = ",\n  ".join(f"{column.sql} AS {column.name}" for column in self.columns)
-        return f"CREATE VIEW {self.name} AS\nSELECT\n  {columns}\n{self.source}"
-
+from llmrouter.store.view import Unit, View, ViewColumn
 
 VIEW_NAMES: Final = (
     "v_requests",
@@ -51,6 +22,7 @@ VIEW_NAMES: Final = (
     "v_decisions",
     "v_breakers",
     "event",
+    "v_prices",
 )
 
 
@@ -64,6 +36,7 @@ def all_views(sql: Sql) -> tuple[View, ...]:
         _decisions(sql),
         _breakers(sql),
         _events(sql),
+        price_view(sql),
     )
 
 
@@ -106,7 +79,7 @@ def _requests(sql: Sql) -> View:
                 "cost_usd", "USD", "over all its attempts; NULL is unknown", sql.usd("cost_nusd")
             ),
             ViewColumn("cost_basis", "text", "how its cost came about", "cost_basis"),
-            ViewColumn("price_id", "number", "the price row that was applied", "price_id"),
+            ViewColumn("price_id", "number", "the price card applied: see v_prices", "price_id"),
             ViewColumn("purpose", "text", "`live` is a client's own request", "purpose"),
             ViewColumn("replay_id", "number", "the replay it belongs to", "replay_id"),
             ViewColumn("key_id", "text", "the client key it came with", "key_id"),
@@ -150,7 +123,7 @@ def _attempts(sql: Sql) -> View:
             *_token_columns("of this call"),
             ViewColumn("cost_usd", "USD", "of this call; NULL is unknown", sql.usd("cost_nusd")),
             ViewColumn("cost_basis", "text", "how its cost came about", "cost_basis"),
-            ViewColumn("price_id", "number", "the price row that was applied", "price_id"),
+            ViewColumn("price_id", "number", "the price card applied: see v_prices", "price_id"),
             ViewColumn(
                 "provider_request_id", "text", "the provider's own id", "provider_request_id"
             ),

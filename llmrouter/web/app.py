@@ -25,6 +25,7 @@ from llmrouter.web import (
     health,
     metrics,
     models,
+    prices,
     providers,
     requests,
     translate,
@@ -42,6 +43,7 @@ BLUEPRINTS = (
     providers.blueprint,
     breakers.blueprint,
     configuration.blueprint,
+    prices.blueprint,
     explain.blueprint,
     translate.blueprint,
 )

@@ -12,7 +12,7 @@ from quart import Blueprint, request
 from llmrouter.core.configuration import BUILT_IN_CATEGORIES, RouteName, StrategyName
 from llmrouter.core.errors import Conflict, NotFound
 from llmrouter.core.ledger import ConfigurationVersion
-from llmrouter.policy.seeds import is_seeds, laid_over, seeds_view
+from llmrouter.policy.seeds import is_seeds, laid_over, seeds_view, without_listed
 from llmrouter.web.bodies import document_body, model_body
 from llmrouter.web.parameters import whole_number
 from llmrouter.web.services import Services, require_category, services
@@ -59,8 +59,10 @@ class Rollback(BaseModel):
 async def show() -> dict[str, Any]:
     """The running configuration in the seeds' shape, and its version."""
     part = services()
+    table = part.configuration.table
     view = seeds_view(
-        part.configuration.table.config,
+        table.config,
+        listed=table.prices_listed(part.clock.now_us()),
         ollama_base_url=part.ollama_base_url,
         ollama_model=part.ollama_router_model,
     )
@@ -72,13 +74,16 @@ async def replace() -> dict[str, Any]:
     """Makes a whole document the running configuration; one in the seeds' shape, which cannot say
     everything, changes what it says."""
     document = await document_body()
+    part = services()
 
     def change(running: Mapping[str, Any]) -> Mapping[str, Any]:
-        return laid_over(running, document, source=AUTHOR) if is_seeds(document) else document
+        if not is_seeds(document):
+            return document
+        listed = part.configuration.table.prices_listed(part.clock.now_us())
+        said = without_listed(document, running, listed)
+        return laid_over(running, said, source=AUTHOR)
 
-    version = await services().configuration.edit(
-        change, author=AUTHOR, note=request.args.get("note")
-    )
+    version = await part.configuration.edit(change, author=AUTHOR, note=request.args.get("note"))
     return {"status": "ok", "version": version.number}
 
 

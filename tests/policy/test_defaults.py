@@ -7,14 +7,16 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 import pytest
 
 from llmrouter.core.configuration import BUILT_IN_CATEGORIES, RouterConfig
 from llmrouter.core.errors import ConfigurationInvalid
-from llmrouter.core.routing import DialectName, Mode
+from llmrouter.core.prices import PriceCard, ServiceTier
+from llmrouter.core.routing import DialectName, Mode, Target
+from llmrouter.core.usage import Usage
 from llmrouter.policy.defaults import (
     Change,
     built_in_document,
@@ -25,8 +27,13 @@ from llmrouter.policy.defaults import (
     with_addresses,
 )
 from llmrouter.policy.names import Aliases, ModelNames
+from llmrouter.policy.price_book import PriceBook
+from llmrouter.policy.pricing import cost_of
+from llmrouter.policy.stated_prices import built_in_prices
 from llmrouter.policy.table import compile_table
 
+PRICES = built_in_prices()
+NOVEMBER_US = 1_793_500_000_000_000
 DIALECTS: tuple[DialectName, ...] = ("openai", "anthropic", "gemini", "ollama")
 BUILT_IN = built_in_document()
 CONFIG = effective({}, built_in=BUILT_IN)
@@ -36,6 +43,8 @@ PRESETS = [
     *("mistral", "perplexity", "together", "fireworks", "cerebras", "cohere", "nvidia"),
     *("glm", "minimax", "kimi", "qwen"),
 ]
+WITHOUT_LIST_PRICE = {"nvidia/nvidia/nemotron-3-super-120b-a12b", "qwen/qwen3.7-plus"}
+"""Models whose price per token was found nowhere: what they cost is not known."""
 WITHOUT_CHAT = {"perplexity"}
 """Presets without a model that answers in a dialect that we speak."""
 
@@ -114,30 +123,41 @@ def test_facts_and_prices_are_of_models_that_a_provider_lists_or_an_alias_names(
     listed = {f"{n}/{model}" for n, p in CONFIG.providers.items() for model in p.models}
     named = listed | set(CONFIG.aliases.values())
     assert set(CONFIG.models) <= named
-    assert set(CONFIG.prices) <= named
+    assert {f"{card.provider}/{card.model}" for card in PRICES} <= {*named, "ollama/*"}
 
 
-@pytest.mark.parametrize("model", sorted(CONFIG.prices))
-def test_a_price_says_where_and_when_it_was_read(model: str) -> None:
-    price = CONFIG.prices[model]
-    assert price.input_usd_per_mtok is not None
-    assert price.output_usd_per_mtok is not None
-    source = price.source or ""
-    if not model.startswith("ollama/"):
-        assert source.startswith("https://")
-        assert ", 2026-" in source
+@pytest.mark.parametrize("model", [m for m in CHAIN_MODELS if m not in WITHOUT_LIST_PRICE])
+def test_the_price_of_a_chain_s_model_is_known(model: str) -> None:
+    assert PriceBook(PRICES).card(Target(*model.split("/", 1)), NOVEMBER_US) is not None
+
+
+@pytest.mark.parametrize(
+    "card", PRICES, ids=[f"{card.provider}/{card.model} {card.valid_from_us}" for card in PRICES]
+)
+def test_a_price_says_where_it_was_read(card: PriceCard) -> None:
+    assert card.nusd_per_million("input") is not None
+    assert card.nusd_per_million("output") is not None
+    assert card.valid_from_us > 0
+    if card.provider != "ollama":
+        assert (card.source or "").startswith("https://")
 
 
 def test_local_models_cost_nothing_explicitly() -> None:
-    for model in CONFIG.providers["ollama"].models:
-        price = CONFIG.prices[f"ollama/{model}"]
-        assert (price.input_usd_per_mtok, price.output_usd_per_mtok) == (0, 0)
+    card = PriceBook(PRICES).card(Target("ollama", "whichever:7b"), NOVEMBER_US)
+    assert card is not None
+    used = Usage(7, 7, 7, 7, 7)
+    assert cost_of(used, card) == 0
 
 
-def test_reading_from_a_cache_is_never_dearer_than_reading() -> None:
-    for model, price in CONFIG.prices.items():
-        if price.cache_read_usd_per_mtok is not None:
-            assert price.cache_read_usd_per_mtok < (price.input_usd_per_mtok or 0), model
+@pytest.mark.parametrize("service", get_args(ServiceTier))
+@pytest.mark.parametrize("input_tokens", [0, 10**6])
+def test_reading_from_a_cache_is_never_dearer_than_reading(
+    service: ServiceTier, input_tokens: int
+) -> None:
+    for card in PRICES:
+        rates = card.rates_for(input_tokens, service)
+        if rates.get("input"):
+            assert rates.get("cache_read", 0) <= rates["input"], card
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,15 @@ from typing import get_args
 
 from llmrouter.core.configuration import StrategyName
 from llmrouter.core.routing import Target
-from llmrouter.core.usage import Price
 from llmrouter.policy.strategies import STRATEGIES, cheapest, priority, shuffle
+from tests.prices import charging
 
 TARGETS = tuple(Target("lab", name) for name in ("dear", "unknown", "half", "cheap", "free"))
 PRICES = {
-    TARGETS[0]: Price(3_000, 15_000),
-    TARGETS[2]: Price(None, 10),
-    TARGETS[3]: Price(100, 400),
-    TARGETS[4]: Price(0, 0),
+    TARGETS[0]: charging({"input": 3_000, "output": 15_000}),
+    TARGETS[2]: charging({"output": 10}),
+    TARGETS[3]: charging({"input": 100, "output": 400}),
+    TARGETS[4]: charging({"input": 0, "output": 0}),
 }
 
 

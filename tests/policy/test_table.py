@@ -10,7 +10,6 @@ import pytest
 from llmrouter.core.configuration import TimeoutsConfig, read_document
 from llmrouter.core.errors import NotFound
 from llmrouter.core.routing import Target
-from llmrouter.core.usage import Price
 from llmrouter.policy.table import CLASSIFIED, Resolution, RoutingTable, compile_table
 
 DOCUMENT: dict[str, Any] = {
@@ -72,6 +71,7 @@ def compiled(**changes: Any) -> RoutingTable:
 
 
 TABLE = compiled()
+NOW_US = 1_790_000_000_000_000
 KIMI = Target("openrouter", "moonshotai/kimi-k2.5")
 EAST = (Target("east", "shared"), Target("east", "shared", "second"))
 
@@ -166,8 +166,9 @@ def test_a_route_is_ordered_by_its_strategy() -> None:
 
     table = compiled(prices=prices)
 
-    assert table.ordered("always-on", request_id=1)[0] == Target("openrouter", "moonshotai/other")
-    assert table.ordered("code", request_id=1) == table.targets("code")
+    first = table.ordered("always-on", request_id=1, at_us=NOW_US)[0]
+    assert first == Target("openrouter", "moonshotai/other")
+    assert table.ordered("code", request_id=1, at_us=NOW_US) == table.targets("code")
 
 
 def test_the_most_specific_setting_counts() -> None:
@@ -185,8 +186,12 @@ def test_the_most_specific_setting_counts() -> None:
 
 
 def test_prices_and_models_are_found_under_their_short_names() -> None:
-    assert TABLE.price(KIMI) == Price(600_000_000, 2_500_000_000, source="s")
-    assert TABLE.price(Target("lab", "fast")) is None
+    card = TABLE.price(KIMI, NOW_US)
+    assert card is not None
+    assert (card.origin, card.source, card.config_version) == ("configuration", "s", 7)
+    assert card.nusd_per_million("input") == 600_000_000
+    assert card.nusd_per_million("output") == 2_500_000_000
+    assert TABLE.price(Target("lab", "fast"), NOW_US) is None
     assert TABLE.model(KIMI).context_tokens == 256_000
     assert TABLE.model(Target("lab", "unknown")).context_tokens is None
 

@@ -21,7 +21,8 @@ from llmrouter.core.ledger import BreakerRow
 from llmrouter.store.engine import DatabaseAddress, kind_of
 from llmrouter.store.expressions import sql_for
 from llmrouter.store.opening import Store, StoreSettings, open_store
-from llmrouter.store.views import VIEW_NAMES, Unit, View, all_views
+from llmrouter.store.view import Unit, View
+from llmrouter.store.views import VIEW_NAMES, all_views
 from tests.store.samples import NOW_US, answered, ask, rejected
 
 DAY_US = 86_400_000_000

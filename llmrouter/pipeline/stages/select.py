@@ -15,7 +15,6 @@ from llmrouter.pipeline.exchange import Exchange
 from llmrouter.pipeline.ports import Keyring
 from llmrouter.policy.needs import consider, estimate_input_tokens
 from llmrouter.policy.pricing import cost_of_switch
-from llmrouter.policy.table import RoutingTable
 
 PINNED = "pinned"
 """The strategy of a request that names its model itself."""
@@ -66,7 +65,7 @@ class Select:
             exchange.route = label
             route = table.route(label)
             strategy = route.strategy if route is not None else PINNED
-            targets = table.ordered(label, exchange.id)
+            targets = table.ordered(label, exchange.id, exchange.started_us)
             kept = _kept_by_loop(exchange, state, targets)
             if kept is not None:
                 targets = (kept, *(target for target in targets if target != kept))
@@ -90,7 +89,7 @@ class Select:
                 resolved_by=decision.resolved_by,
                 candidates=tuple(_shown(candidate) for candidate in decision.candidates),
                 kept=None if kept is None else str(kept),
-                switch=_switch(table, state, decision.usable),
+                switch=_switch(exchange, state, decision.usable),
             )
         )
 
@@ -131,17 +130,20 @@ def _kept_by_loop(
 
 
 def _switch(
-    table: RoutingTable, state: ConversationState | None, usable: Sequence[Target]
+    exchange: Exchange, state: ConversationState | None, usable: Sequence[Target]
 ) -> Mapping[str, str | int | None] | None:
     """What leaving the last turn's model costs, when it is left."""
     if state is None or not usable or usable[0] == state.target:
         return None
+    table, at_us = exchange.table, exchange.started_us
     return {
         "from_target": str(state.target),
         "to_target": str(usable[0]),
         "cached_tokens": state.cached_tokens,
         "cost_nusd": cost_of_switch(
-            state.cached_tokens, leaves=table.price(state.target), joins=table.price(usable[0])
+            state.cached_tokens,
+            leaves=table.price(state.target, at_us),
+            joins=table.price(usable[0], at_us),
         ),
     }
 

@@ -1,0 +1,31 @@
+"""What a source says of prices, and what of it cannot be taken over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from llmrouter.policy.stated_prices import StatedPrice
+
+Catalogue = Mapping[str, Iterable[str]]
+"""Model ids by provider: those that a person uses, whatever the source calls them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A model whose price was not taken over, and why."""
+
+    model: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Everything that a source says."""
+
+    prices: tuple[StatedPrice, ...]
+    skipped: tuple[Skipped, ...] = ()
+
+
+class SourceInvalid(Exception):
+    """The source cannot be read; the message says which part of it, and what was expected."""

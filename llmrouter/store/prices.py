@@ -1,0 +1,170 @@
+"""The price cards: added, never changed; of one that the configuration no longer says, the end is
+noted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, Select, func, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from llmrouter.core.clock import Clock
+from llmrouter.core.prices import PriceCard, Rate
+from llmrouter.policy.price_book import PriceBook
+from llmrouter.store.changes import PRICES, announce
+from llmrouter.store.engine import kind_of, snapshot
+from llmrouter.store.schema import price, price_card
+from llmrouter.store.writer import LedgerWriter
+
+_TURN: Final = 0x6C6C6D70  # "llmp"; the advisory lock of whoever adds cards
+
+_COLUMNS: Final = tuple(
+    price_card.c[name]
+    for name in (
+        "id",
+        "provider",
+        "model",
+        "valid_from_us",
+        "valid_to_us",
+        "origin",
+        "source",
+        "config_version",
+        "imported_us",
+    )
+)
+_RATE_COLUMNS: Final = (
+    price.c.unit_class,
+    price.c.nusd_per_million_units,
+    price.c.service_tier,
+    price.c.from_input_tokens,
+)
+
+
+class StoredPrices:
+    """The cards as those see them who only read."""
+
+    def __init__(self, reader: AsyncEngine) -> None:
+        self._reader = reader
+
+    async def book(self) -> PriceBook:
+        """Every card."""
+        async with snapshot(self._reader) as connection:
+            return PriceBook(_cards((await connection.execute(_all_rates())).all()))
+
+
+class Prices(StoredPrices):
+    """Implements `llmrouter.pipeline.ports.Prices`."""
+
+    def __init__(self, reader: AsyncEngine, writer: LedgerWriter, clock: Clock) -> None:
+        super().__init__(reader)
+        self._writer = writer
+        self._clock = clock
+
+    async def add(self, cards: Sequence[PriceCard]) -> PriceBook:
+        """The book with some more cards; one that it has already is not added again."""
+
+        def added(book: PriceBook) -> Iterable[PriceCard]:
+            known = {_identity(card) for card in book}
+            return (card for card in cards if _identity(card) not in known)
+
+        return await self._writer.transact(lambda connection: self._change(connection, added))
+
+    async def configure(self, cards: Sequence[PriceCard]) -> PriceBook:
+        """The book once these, from now on, are all that the configuration says of prices."""
+        now_us = self._clock.now_us()
+
+        def configure(connection: Connection) -> PriceBook:
+            said = {(card.provider, card.model): card for card in cards}
+            holding = _read(connection, lock=True).configured(now_us)
+            kept = {
+                (card.provider, card.model)
+                for card in holding
+                if (now := said.get((card.provider, card.model))) and now.says_the_same(card)
+            }
+            ended = [c.id for c in holding if (c.provider, c.model) not in said]
+            if ended:
+                connection.execute(
+                    update(price_card).where(price_card.c.id.in_(ended)).values(valid_to_us=now_us)
+                )
+            new = [
+                replace(card, valid_from_us=now_us) for key, card in said.items() if key not in kept
+            ]
+            return self._change(connection, lambda _: new)
+
+        return await self._writer.transact(configure)
+
+    def _change(
+        self, connection: Connection, added: Callable[[PriceBook], Iterable[PriceCard]]
+    ) -> PriceBook:
+        book = _read(connection, lock=True)
+        newest = connection.execute(select(func.max(price_card.c.id))).scalar() or 0
+        now_us = self._clock.now_us()
+        new = [
+            replace(card, id=number, imported_us=now_us)
+            for number, card in enumerate(added(book), newest + 1)
+        ]
+        if not new:
+            return book
+        connection.execute(insert(price_card), [_card_values(card) for card in new])
+        rates = [_rate_values(card, rate) for card in new for rate in card.rates]
+        if rates:
+            connection.execute(insert(price), rates)
+        announce(connection, PRICES)
+        return PriceBook((*book, *new))
+
+
+def _read(connection: Connection, *, lock: bool = False) -> PriceBook:
+    if lock and kind_of(connection) == "postgresql":
+        # Nodes that add at once would give the same numbers out.
+        connection.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": _TURN})
+    return PriceBook(_cards(connection.execute(_all_rates()).all()))
+
+
+def _all_rates() -> Select[Any]:
+    """Cards with their rates; a card without any has one row, whose rate is NULL."""
+    return (
+        select(*_COLUMNS, *_RATE_COLUMNS)
+        .outerjoin(price, price.c.card_id == price_card.c.id)
+        .order_by(price_card.c.id, price.c.unit_class, price.c.from_input_tokens)
+    )
+
+
+def _cards(rows: Sequence[Row[Any]]) -> list[PriceCard]:
+    cards = []
+    for _, group in groupby(rows, key=lambda row: row.id):
+        of_one = list(group)
+        head = {column.name: getattr(of_one[0], column.name) for column in _COLUMNS}
+        rates = tuple(
+            Rate(*(getattr(row, column.name) for column in _RATE_COLUMNS))
+            for row in of_one
+            if row.unit_class is not None
+        )
+        cards.append(PriceCard(**head, rates=rates))
+    return cards
+
+
+def _identity(card: PriceCard) -> tuple[object, ...]:
+    """What makes two cards the same statement."""
+    return (
+        card.provider,
+        card.model,
+        card.origin,
+        card.source,
+        card.valid_from_us,
+        card.valid_to_us,
+        tuple(sorted(card.rates)),
+    )
+
+
+def _card_values(card: PriceCard) -> dict[str, Any]:
+    return {column.name: getattr(card, column.name) for column in _COLUMNS}
+
+
+def _rate_values(card: PriceCard, rate: Rate) -> dict[str, Any]:
+    return {
+        "card_id": card.id,
+        **{column.name: getattr(rate, column.name) for column in _RATE_COLUMNS},
+    }
