@@ -33,6 +33,7 @@ from llmrouter.store.queries.responses import response_chain
 from llmrouter.store.queries.states import availability_rows
 from llmrouter.store.queries.story import RequestStory, request_story
 from llmrouter.store.queries.tails import tails
+from llmrouter.store.queries.totals import Total, totals
 from llmrouter.store.queries.usage import Asked, Sums, usage_sums
 from llmrouter.store.replay_reader import ReplayReader
 from llmrouter.store.versions import StoredVersions
@@ -57,6 +58,11 @@ class LedgerReader:
         """What live traffic amounts to."""
         async with snapshot(self._engine) as connection:
             return await metrics(connection, since_us)
+
+    async def totals(self) -> tuple[Total, ...]:
+        """Everything since the ledger began."""
+        async with snapshot(self._engine) as connection:
+            return await totals(connection)
 
     async def recent_requests(self, limit: int) -> tuple[RequestRow, ...]:
         """The live requests that arrived last, newest first."""

@@ -50,10 +50,8 @@ async def test_metrics_speak_prometheus_where_it_is_asked_for(
     ):
         assert reply.headers["content-type"].startswith("text/plain; version=0.0.4")
         lines = reply.text.splitlines()
-        assert 'llmrouter_requests_total{result="success"} 1' in lines
-        assert "llmrouter_cost_usd_total 2e-05" in lines
-        assert 'llmrouter_model_requests_total{model="lab/fast"} 1' in lines
-        assert "# TYPE llmrouter_requests_total counter" in lines
+        assert 'llmrouter_requests_total{ending="completed"} 1' in lines
+        assert "# TYPE gen_ai_server_request_duration_seconds histogram" in lines
     assert (await router.http.get("/metrics", headers={"accept": "*/*"})).json()["requests"]
 
 
