@@ -108,7 +108,8 @@ async def running_router(
         sock = listen("127.0.0.1", 0)
         port = int(sock.getsockname()[1])
         stop = asyncio.Event()
-        serving = serve(router.front, hypercorn_config(sock), shutdown_trigger=stop.wait)
+        config = hypercorn_config(sock, read.http_server)
+        serving = serve(router.front, config, shutdown_trigger=stop.wait)
         server = asyncio.create_task(serving)
         http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False)
         try:

@@ -83,6 +83,7 @@ async def _serve(settings: Settings, config_file: Path | None, insecure_no_auth:
                 sock,
                 traffic=router.traffic,
                 drain_s=settings.drain_s,
+                connections=settings.http_server,
                 ready=partial(click.echo, greeting),
             )
             click.echo(f"stopped: {router.drained.drained} drained, {router.drained.cut} cut")

@@ -26,6 +26,7 @@ from llmrouter.settings.values import (
     Bodies,
     ChosenClient,
     ChosenLoop,
+    ChosenServer,
     Directory,
     Durability,
     HeaderSecret,
@@ -169,6 +170,12 @@ class Settings(BaseSettings):
         validation_alias="LLMROUTER_HTTP_CLIENT",
         description="whose connections carry calls to providers: lean (the router's own, fast) or "
         "httpx (the stock ones, to settle a doubt)",
+    )
+    http_server: ChosenServer = Field(
+        "lean",
+        validation_alias="LLMROUTER_HTTP_SERVER",
+        description="whose connections carry clients' requests: lean (the router's own, fast) or "
+        "stock (Hypercorn's, to settle a doubt)",
     )
     event_loop: ChosenLoop = Field(
         "auto",

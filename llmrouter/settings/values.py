@@ -121,8 +121,10 @@ RoutingMode = Annotated[
     Literal["hybrid", "keywords", "local", "ollama", "api"], BeforeValidator(_lowered)
 ]
 HttpClient = Literal["lean", "httpx"]
+HttpServer = Literal["lean", "stock"]
 EventLoop = Literal["auto", "asyncio", "uvloop"]
 ChosenClient = Annotated[HttpClient, BeforeValidator(_lowered)]
+ChosenServer = Annotated[HttpServer, BeforeValidator(_lowered)]
 ChosenLoop = Annotated[EventLoop, BeforeValidator(_lowered)]
 Host = Annotated[str, AfterValidator(_host)]
 Directory = Annotated[Path, AfterValidator(_directory)]

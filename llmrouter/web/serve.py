@@ -18,7 +18,9 @@ from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 
 from llmrouter.pipeline.traffic import Drained, Traffic
+from llmrouter.settings.values import HttpServer
 from llmrouter.web.client import STALL_TIMEOUT_S
+from llmrouter.web.lean import LeanConfig
 
 BACKLOG = 2048
 HEADER_BYTES = 16 * 1024
@@ -72,17 +74,19 @@ async def serve(
     *,
     traffic: Traffic,
     drain_s: float,
+    connections: HttpServer = "lean",
     ready: Callable[[], None] = _nobody_asked,
 ) -> Drained:
     """Serves until SIGTERM or SIGINT, then drains; a second signal cuts at once.
 
-    The socket is taken over: afterwards it is closed.  ``ready`` is called once a signal would be
-    heard.
+    The socket is taken over: afterwards it is closed.  ``connections`` says whose carry the
+    requests; ``ready`` is called once a signal would be heard.
     """
     signals = asyncio.Queue[int]()
     stop = asyncio.Event()
     server = asyncio.create_task(
-        hypercorn_serve(app, hypercorn_config(sock), shutdown_trigger=stop.wait), name="hypercorn"
+        hypercorn_serve(app, hypercorn_config(sock, connections), shutdown_trigger=stop.wait),
+        name="hypercorn",
     )
     with _signals_into(signals):
         ready()
@@ -112,9 +116,9 @@ async def _drain(traffic: Traffic, signals: asyncio.Queue[int], drain_s: float) 
     return await traffic.drain(0)
 
 
-def hypercorn_config(sock: socket.socket) -> Config:
+def hypercorn_config(sock: socket.socket, connections: HttpServer = "lean") -> Config:
     """How Hypercorn serves on a socket that listens, which from here on is Hypercorn's to close."""
-    config = Config()
+    config = LeanConfig() if connections == "lean" else Config()
     config.bind = [f"fd://{sock.detach()}"]
     config.backlog = BACKLOG
     config.h11_max_incomplete_size = HEADER_BYTES

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from llmrouter.settings.values import HttpClient
+from llmrouter.settings.values import HttpClient, HttpServer
 from llmrouter.store.engine import DatabaseAddress
 from tests.provider import Provider
 from tests.running import RunningRouter, lab, running_router
@@ -27,13 +27,20 @@ def client(request: pytest.FixtureRequest) -> HttpClient:
 
 
 @pytest.fixture
+def server(client: HttpClient) -> HttpServer:
+    """Whose connections carry the requests: the router's own on both sides, or stock ones."""
+    return "lean" if client == "lean" else "stock"
+
+
+@pytest.fixture
 async def router(
-    provider: Provider, database: DatabaseAddress, client: HttpClient
+    provider: Provider, database: DatabaseAddress, client: HttpClient, server: HttpServer
 ) -> AsyncIterator[RunningRouter]:
     """A router whose ``lab`` and ``spare`` are the provider, on SQLite and on PostgreSQL, with
     either kind of connections."""
     routes = {"pair": ["lab/fast", "spare/fast"]}
     clocks = {"timeouts": {"headers_s": 5, "first_token_s": 5, "idle_s": 5}}
     document = lab(provider, routes=routes, **clocks)
-    async with running_router(database, document, http_client=client) as started:
+    chosen = {"http_client": client, "http_server": server}
+    async with running_router(database, document, **chosen) as started:
         yield started

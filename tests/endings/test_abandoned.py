@@ -28,7 +28,8 @@ async def test_a_killed_process_leaves_nothing_unsaid(
         waiting = await server.line()
         await waiting.post(ask(model="late"))
         async with server.streaming(ask(model="lab/half", stream=True)) as half:
-            await anext(half.aiter_raw())
+            chunks = half.aiter_raw()  # kept: httpx closes a reply whose reader is forgotten
+            await anext(chunks)
             await provider.arrived(23)
             # A call is not held up for its trace, so a kill may come before that is written.
             await eventually(lambda: len(server.ledger.events("kind = 'attempt.started'")) == 23)

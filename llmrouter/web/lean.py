@@ -1,0 +1,120 @@
+"""The lean server: Hypercorn with an HTTP/1.1 connection of our own.
+
+Hypercorn opens the sockets, does TLS, speaks HTTP/2 and stops; only what it does with a connection
+of HTTP/1.1, for which it uses h11 and a handful of tasks, is replaced.  This is what is used unless
+``LLMROUTER_HTTP_SERVER`` says otherwise, and everything that is tested is tested with both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from hypercorn.asyncio import run as hypercorn
+from hypercorn.asyncio.tcp_server import MAX_RECV, TCPServer
+from hypercorn.config import Config
+from hypercorn.utils import parse_socket_addr
+
+from llmrouter.web.asgi import Receive, Scope, Send
+from llmrouter.web.lean_connection import LeanConnection, Terms
+from llmrouter.web.lean_request import Headers
+
+
+class LeanConfig(Config):
+    """A configuration of Hypercorn's that asks for lean connections."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._dated_s = 0
+        self._headers: Headers = []
+        # Hypercorn takes the class of its connections from here, and has no setting for it.
+        vars(hypercorn)["TCPServer"] = _Connection
+
+    def reply_headers(self) -> Headers:
+        """Hypercorn's own headers, made once a second."""
+        now_s = int(time.time())
+        if now_s != self._dated_s:
+            self._dated_s = now_s
+            self._headers = self.response_headers("h11")
+        return self._headers
+
+
+class _Connection(TCPServer):
+    """Hypercorn's connection, whose place ours takes where the configuration asks for it."""
+
+    async def run(self) -> None:
+        ssl_object = self.writer.get_extra_info("ssl_object")
+        speaks_http2 = ssl_object is not None and ssl_object.selected_alpn_protocol() == "h2"
+        if not isinstance(self.config, LeanConfig) or speaks_http2:
+            await super().run()
+            return
+        transport = self.writer.transport
+        stream = transport.get_protocol()
+        try:
+            connection = LeanConnection(self._terms(self.config, is_secure=ssl_object is not None))
+        except OSError:
+            transport.abort()  # gone before it could be asked for its address
+            return
+        transport.set_protocol(connection)
+        connection.connection_made(transport)
+        early = _waiting_in(self.reader)
+        if early:
+            connection.data_received(early)
+        if self.reader.at_eof():
+            transport.close()
+        begun = await self._carried(connection)
+        if begun:
+            transport.set_protocol(stream)
+            self.reader.feed_data(begun)
+            await super().run()
+
+    async def _carried(self, connection: LeanConnection) -> bytes:
+        """Waits for the connection's end; gives what belongs to another protocol."""
+        stopping = asyncio.create_task(self._finish(connection))
+        try:
+            return await connection.closed
+        except asyncio.CancelledError:
+            connection.cancel()
+            raise
+        finally:
+            stopping.cancel()
+
+    async def _finish(self, connection: LeanConnection) -> None:
+        await self.context.terminated.wait()
+        connection.finish()
+
+    def _terms(self, config: LeanConfig, *, is_secure: bool) -> Terms:
+        sock = self.writer.get_extra_info("socket")
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await self.app(scope, receive, send, _no_thread, _no_thread)  # type: ignore[arg-type]
+
+        return Terms(
+            app=app,
+            scope={
+                "scheme": "https" if is_secure else "http",
+                "client": parse_socket_addr(sock.family, sock.getpeername()),
+                "server": parse_socket_addr(sock.family, sock.getsockname()),
+                "state": self.state,
+            },
+            reply_headers=config.reply_headers,
+            head_bytes=config.h11_max_incomplete_size,
+            idle_s=config.keep_alive_timeout,
+            requests=config.keep_alive_max_requests,
+        )
+
+
+def _waiting_in(reader: asyncio.StreamReader) -> bytes:
+    """What has arrived already, without waiting for more: one step of reading says it."""
+    reading = reader.read(MAX_RECV)
+    try:
+        reading.send(None)
+    except StopIteration as stop:
+        return bytes(stop.value)
+    reading.close()
+    return b""
+
+
+def _no_thread(*_: object) -> None:
+    """For applications of WSGI, of which there are none here."""
+    raise NotImplementedError("only ASGI is spoken here")

@@ -1,0 +1,107 @@
+"""A reply as it goes onto the wire: its head, and its body in the framing that the client knows."""
+
+from __future__ import annotations
+
+from functools import cache
+from http import HTTPStatus
+from typing import Literal
+
+from llmrouter.web.lean_request import Headers, RequestHead
+
+Framing = Literal["none", "length", "chunks", "close"]
+"""How a client sees where the body ends: there is none, by its length, by chunks, or by the end
+of the connection (HTTP/1.0 knows no chunks)."""
+
+_WITHOUT_BODY = (204, 304)
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+
+
+class OutgoingReply:
+    """Turns a status, headers and parts of a body into bytes; sends nothing itself.
+
+    ``keeps_alive``: the connection may carry another request afterwards.
+    """
+
+    __slots__ = ("_framing", "_head", "_left_bytes", "_request", "is_over", "keeps_alive")
+
+    def __init__(self, request: RequestHead, *, keeps_alive: bool) -> None:
+        self.keeps_alive = keeps_alive
+        self.is_over = False
+        self._request = request
+        self._framing: Framing | None = None
+        self._head = b""
+        self._left_bytes = 0
+
+    @property
+    def is_started(self) -> bool:
+        """Whether the status has been settled."""
+        return self._framing is not None
+
+    def start(self, status: int, headers: Headers, more: Headers) -> None:
+        """Settles the head, which goes out with the first bytes of the body.
+
+        ``more`` are the server's headers.  Raises ``ValueError`` for a header that pretends to be
+        two.
+        """
+        lines = [(name.lower(), value) for name, value in headers]
+        named = dict(lines)
+        framing = self._framed(status, named)
+        if framing == "length":
+            self._left_bytes = int(named[b"content-length"])
+        elif framing == "chunks":
+            lines.append((b"transfer-encoding", b"chunked"))
+        if named.get(b"connection") == b"close":
+            self.keeps_alive = False
+        elif not self.keeps_alive:
+            lines.append((b"connection", b"close"))
+        self._head = _head(status, lines + more)
+        self._framing = framing
+
+    def body(self, data: bytes, *, is_last: bool) -> tuple[bytes, ...]:
+        """What to send for some of the body.
+
+        Raises ``ValueError`` when the body is not as long as was said.
+        """
+        head, self._head = self._head, b""
+        self.is_over = is_last
+        match self._framing:
+            case "length":
+                self._left_bytes -= len(data)
+                if self._left_bytes < 0 or (is_last and self._left_bytes):
+                    raise ValueError("the body is not as long as its content-length says")
+                return (head, data)
+            case "chunks":
+                size = b"%x\r\n" % len(data) if data else b""
+                end = b"\r\n" if data else b""
+                return (head + size, data, end + b"0\r\n\r\n" if is_last else end)
+            case "close":
+                return (head, data)
+            case "none" | None:
+                return (head,)
+
+    def _framed(self, status: int, named: dict[bytes, bytes]) -> Framing:
+        if self._request.method == "HEAD" or status in _WITHOUT_BODY:
+            return "none"
+        if b"content-length" in named:
+            return "length"
+        if self._request.version == "1.1":
+            return "chunks"
+        self.keeps_alive = False
+        return "close"
+
+
+def refusal(status: int, headers: Headers) -> bytes:
+    """The reply to what cannot be read."""
+    return _head(status, [(b"content-length", b"0"), (b"connection", b"close"), *headers])
+
+
+def _head(status: int, headers: Headers) -> bytes:
+    lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+    if lines.count(b"\n") != len(headers) or lines.count(b"\r") != len(headers) or b"\0" in lines:
+        raise ValueError("a header that cannot be sent")
+    return b"%b%b\r\n" % (_status_line(status), lines)
+
+
+@cache
+def _status_line(status: int) -> bytes:
+    return b"HTTP/1.1 %d %b\r\n" % (status, _PHRASES.get(status, "").encode())

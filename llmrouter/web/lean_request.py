@@ -1,0 +1,235 @@
+"""A client's bytes taken apart into requests, as llhttp reads them: strictly.
+
+Two readers that disagree about where a request ends let one client speak for another (request
+smuggling), so whatever could be read in two ways is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+
+Headers = list[tuple[bytes, bytes]]
+
+HTTP2_PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\n"
+"""What a client begins with that knows that the server speaks HTTP/2."""
+
+_HEAD_END: Final = re.compile(rb"\n\r?\n")
+"""With a bare line feed, too: llhttp then says what is wrong, instead of everybody waiting."""
+
+_BARE_FRAMING_BYTES: Final = 16 * 1024
+"""What chunk sizes, their extensions and trailers may take beside a short body."""
+
+_FRAMING_PER_BODY: Final = 16
+"""The same beside a long one, by its bytes: a chunk of one byte takes five more."""
+
+_VERSIONS: Final = ("1.1", "1.0")
+_MARKED: Final = frozenset(
+    {b"host", b"content-length", b"transfer-encoding", b"connection", b"expect"}
+)
+_CHUNKED_HEAD: Final = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+class BadRequest(Exception):
+    """A request that cannot be read; its connection is no longer of use."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHead:
+    """What stands before a body.  Header names are in lower case.
+
+    ``body_bytes`` is None for a chunked body, whose length nobody knows yet.
+    """
+
+    method: str
+    target: bytes
+    version: str
+    headers: Headers
+    body_bytes: int | None
+    keeps_alive: bool
+    expects_continue: bool
+
+
+class RequestReader:
+    """One request after the other, each as a head and then its body.
+
+    Whoever asks for a head has had all of the body before it.
+    """
+
+    __slots__ = ("_buffer", "_chunked", "_head_bytes", "_left_bytes")
+
+    def __init__(self, head_bytes: int) -> None:
+        """``head_bytes`` is how long a head may be."""
+        self._head_bytes = head_bytes
+        self._buffer = b""
+        self._left_bytes = 0
+        self._chunked: ChunkedBody | None = None
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What has arrived and was not asked for."""
+        return len(self._buffer)
+
+    @property
+    def wants_http2(self) -> bool:
+        """Whether this is no HTTP/1 at all."""
+        return self._buffer.startswith(HTTP2_PREFACE)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether nobody knows where the next request begins."""
+        return self._chunked is not None and self._chunked.is_followed
+
+    def feed(self, data: bytes) -> None:
+        """Takes what arrived."""
+        self._buffer = self._buffer + data if self._buffer else data
+
+    def unread(self) -> bytes:
+        """Gives back what was not asked for."""
+        unread, self._buffer = self._buffer, b""
+        return unread
+
+    def head(self) -> RequestHead | None:
+        """The next head, when all of it is there.  Raises `BadRequest`."""
+        if self._buffer.startswith((b"\r", b"\n")):
+            self._buffer = self._buffer.lstrip(b"\r\n")  # RFC 9112, 2.2: before a request line
+        end = _HEAD_END.search(self._buffer)
+        if (len(self._buffer) if end is None else end.end()) > self._head_bytes:
+            raise BadRequest(431, f"the head is longer than {self._head_bytes} bytes")
+        if end is None:
+            return None
+        head = read_head(self._buffer[: end.end()])
+        self._buffer = self._buffer[end.end() :]
+        self._chunked = ChunkedBody() if head.body_bytes is None else None
+        self._left_bytes = head.body_bytes or 0
+        return head
+
+    def body(self) -> tuple[bytes, bool]:
+        """What is there of the body, and whether that is the last of it.  Raises `BadRequest`."""
+        data = self.unread()
+        if self._chunked is not None:
+            return self._chunked.feed(data), self._chunked.is_over
+        if len(data) > self._left_bytes:
+            self._buffer = data[self._left_bytes :]
+            data = data[: self._left_bytes]
+        self._left_bytes -= len(data)
+        return data, self._left_bytes == 0
+
+
+class _Fields:
+    """Takes what the parser finds in a head."""
+
+    __slots__ = ("headers", "marked", "target")
+
+    def __init__(self) -> None:
+        self.target = b""
+        self.headers: Headers = []
+        self.marked: Headers = []
+
+    def on_url(self, url: bytes) -> None:
+        self.target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        header = (name.lower(), value.strip())
+        self.headers.append(header)
+        if header[0] in _MARKED:
+            self.marked.append(header)
+
+
+def read_head(data: bytes) -> RequestHead:
+    """The head in ``data``, which ends with its empty line.  Raises `BadRequest`."""
+    fields = _Fields()
+    parser = HttpRequestParser(fields)
+    try:
+        parser.feed_data(data)
+    except HttpParserUpgrade:
+        pass  # an offer, which HTTP lets us decline by answering as if it had not been made
+    except HttpParserError as error:
+        raise BadRequest(400, str(error)) from None
+    version = parser.get_http_version()
+    if version not in _VERSIONS:
+        raise BadRequest(505, f"HTTP/{version} is not spoken here")
+    marked = dict(fields.marked)
+    _check_host(fields.marked, version)
+    return RequestHead(
+        method=parser.get_method().decode("ascii"),
+        target=fields.target,
+        version=version,
+        headers=fields.headers,
+        body_bytes=_body_bytes(marked),
+        # As h11 has it: a client of HTTP/1.0 is sent one reply for each connection.
+        keeps_alive=version == "1.1" and not _asks_to_close(fields.marked),
+        expects_continue=marked.get(b"expect", b"").lower() == b"100-continue",
+    )
+
+
+class ChunkedBody:
+    """Takes a chunked body apart; ``is_over`` once its last chunk and its trailers are read."""
+
+    def __init__(self) -> None:
+        self.is_over = False
+        self.is_followed = False
+        """Something came behind it, which cannot be told apart from it."""
+        self._parts: list[bytes] = []
+        self._fed_bytes = 0
+        self._body_bytes = 0
+        # A parser of its own: that of the head stops where another protocol is offered.
+        self._parser = HttpRequestParser(self)
+        self._parser.feed_data(_CHUNKED_HEAD)
+
+    def feed(self, data: bytes) -> bytes:
+        """The body's bytes in ``data``.  Raises `BadRequest`."""
+        self._fed_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except HttpParserError as error:
+            if not self.is_over:
+                raise BadRequest(400, str(error)) from None
+            self.is_followed = True
+        parts, self._parts = self._parts, []
+        self._body_bytes += sum(map(len, parts))
+        framing_bytes = self._fed_bytes - self._body_bytes
+        if framing_bytes > _BARE_FRAMING_BYTES + _FRAMING_PER_BODY * self._body_bytes:
+            raise BadRequest(400, "the body's framing outweighs the body")
+        return b"".join(parts)
+
+    def on_body(self, data: bytes) -> None:
+        self._parts.append(data)
+
+    def on_message_begin(self) -> None:
+        if self.is_over:
+            raise BadRequest(400, "a further request")
+
+    def on_message_complete(self) -> None:
+        self.is_over = True
+
+
+def _check_host(marked: Headers, version: str) -> None:
+    hosts = sum(name == b"host" for name, _ in marked)
+    if hosts > 1 or (hosts == 0 and version == "1.1"):
+        raise BadRequest(400, "one Host header is needed")
+
+
+def _asks_to_close(marked: Headers) -> bool:
+    return any(
+        option.strip() == b"close"
+        for name, value in marked
+        if name == b"connection"
+        for option in value.lower().split(b",")
+    )
+
+
+def _body_bytes(marked: dict[bytes, bytes]) -> int | None:
+    coding = marked.get(b"transfer-encoding")
+    if coding is None:
+        return int(marked.get(b"content-length", b"0"))
+    if coding.lower() != b"chunked":
+        raise BadRequest(501, "a transfer-encoding other than chunked")
+    return None

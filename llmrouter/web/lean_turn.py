@@ -1,0 +1,137 @@
+"""One request and its reply on a lean connection, as ASGI tells them to the application."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+from urllib.parse import unquote
+
+from llmrouter.web.asgi import Message, Scope
+from llmrouter.web.lean_reply import OutgoingReply
+from llmrouter.web.lean_request import Headers, RequestHead
+
+
+class Line(Protocol):
+    """The connection, as far as a turn is concerned."""
+
+    is_full: bool
+    """The client takes less than it is sent."""
+
+    def write(self, *parts: bytes) -> None:
+        """Sends bytes, in this order."""
+
+    async def drained(self) -> None:
+        """Waits until the client has taken enough; returns when it has gone, too."""
+
+    def taken(self) -> None:
+        """Nothing of the body waits to be taken any more."""
+
+    def reply_headers(self) -> Headers:
+        """The server's own headers."""
+
+    def replied(self) -> None:
+        """The reply is sent."""
+
+
+class Turn:
+    """Gives the body to the application as it comes, and sends its reply.
+
+    ``is_read``: the whole request has arrived.  ``waiting_bytes`` of its body wait.
+    """
+
+    __slots__ = (
+        "_line",
+        "_parts",
+        "_waiters",
+        "is_gone",
+        "is_read",
+        "reply",
+        "request",
+        "waiting_bytes",
+    )
+
+    def __init__(self, line: Line, request: RequestHead, *, keeps_alive: bool) -> None:
+        self.request = request
+        self.reply = OutgoingReply(request, keeps_alive=keeps_alive)
+        self.is_read = False
+        self.is_gone = False
+        self.waiting_bytes = 0
+        self._line = line
+        self._parts: list[bytes] = []
+        self._waiters: list[asyncio.Future[None]] = []
+
+    # What the connection tells
+
+    def feed(self, data: bytes, *, is_last: bool) -> None:
+        """More of the body, and whether that is all."""
+        self._parts.append(data)
+        self.waiting_bytes += len(data)
+        self.is_read = is_last
+        self._wake()
+
+    def gone(self) -> None:
+        """The client has left."""
+        self.is_gone = True
+        self._wake()
+
+    # What the application asks
+
+    async def receive(self) -> Message:
+        """The body as it comes; then, when there is one, the end of the conversation."""
+        while not self._parts:
+            if self.is_gone or self.reply.is_over:
+                return {"type": "http.disconnect"}
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            await waiter
+        data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        self._parts.clear()
+        self.waiting_bytes = 0
+        self._line.taken()
+        return {"type": "http.request", "body": data, "more_body": not self.is_read}
+
+    async def send(self, message: Message) -> None:
+        """The reply.  What is sent to a client that has left goes nowhere.
+
+        Raises ``ValueError`` for a reply that HTTP cannot carry.
+        """
+        if self.is_gone:
+            await asyncio.sleep(0)  # so that an application which only sends hears of it
+            return
+        reply = self.reply
+        if message["type"] == "http.response.start" and not reply.is_started:
+            headers = list(message.get("headers", ()))
+            reply.start(message["status"], headers, self._line.reply_headers())
+        elif message["type"] == "http.response.body" and reply.is_started and not reply.is_over:
+            is_last = not message.get("more_body", False)
+            self._line.write(*reply.body(message.get("body", b""), is_last=is_last))
+            if is_last:
+                self._wake()
+                self._line.replied()
+            elif self._line.is_full:
+                await self._line.drained()
+        else:
+            raise ValueError(f"`{message['type']}` cannot be sent now")
+
+    def scope(self) -> Scope:
+        """The request in ASGI's words, without what is the connection's."""
+        request = self.request
+        path, _, query = request.target.partition(b"?")
+        return {
+            "type": "http",
+            "asgi": {"spec_version": "2.1", "version": "3.0"},
+            "http_version": request.version,
+            "method": request.method,
+            "path": unquote(path.decode("ascii")),
+            "raw_path": path,
+            "query_string": query,
+            "root_path": "",
+            "headers": request.headers,
+            "extensions": {},
+        }
+
+    def _wake(self) -> None:
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
