@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,10 +14,13 @@ from tests.provider import (
     FINISH,
     RESET,
     STALL,
+    USAGE,
     Script,
+    answer,
     body,
     chunk,
     completion,
+    drip,
     drop,
     event,
     hang,
@@ -29,7 +33,18 @@ OK_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
 SSE_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
 GOOD_BODY = json.dumps(completion({"content": "Whole."})).encode()
 HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
+WORD = b'data: {"choices":[{"delta":{"content":"Fine."}}]}'
+BOM = b"\xef\xbb\xbf"
+BROKEN_CALL = {
+    "index": 0,
+    "id": "c",
+    "type": "function",
+    "function": {"name": "f", "arguments": "{"},
+}
 ERROR: Mapping[str, Any] = {"message": "it broke", "type": "server_error"}
+
+
+Place = Literal["provider", "refusing", "nowhere", "no TLS", "untrusted", "deaf"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +53,8 @@ class Fault:
 
     ``alone``: the client's status and code when nothing else answers.  ``tries``: attempts at the
     target when it is the only one.  ``counted``: the breaker counts it.  ``after``: what the
-    breaker and the account look like.  ``moves_on``: a second target is asked.
+    breaker and the account look like.  ``moves_on``: a second target is asked.  ``place``: where
+    the target is said to be, when it is not the provider.
     """
 
     script: Script
@@ -52,6 +68,8 @@ class Fault:
     state: Literal["closed", "open"] = "closed"
     event: str | None = None
     clocks: Mapping[str, float] = field(default_factory=dict)
+    place: Place = "provider"
+    phase: str | None = None
 
 
 def _json(document: object) -> Script:
@@ -63,6 +81,14 @@ def _streamed(*steps: Any, **members: Any) -> Fault:
 
 
 FAULTS: dict[str, Fault] = {
+    "1 refused": Fault(answer(), place="refusing", phase="connect", reason="connect_failed"),
+    "2 a name that nobody has": Fault(answer(), place="nowhere", phase="dns", reason="dns_failed"),
+    "3 not TLS": Fault(answer(), place="no TLS", phase="tls", reason="tls_failed"),
+    "3 nobody we trust": Fault(answer(), place="untrusted", phase="tls", reason="tls_failed"),
+    "4 a connection that hangs": Fault(
+        answer(), (504, "all_models_failed"), place="deaf", phase="connect", reason="timeout",
+        clocks={"connect_s": 0.1},
+    ),
     "5 accepted, then reset": Fault(drop(RESET), reason="connection_lost", tries=2),
     "6 no headers": Fault(
         hang(), (504, "all_models_failed"), reason="timeout", clocks={"headers_s": 0.1}
@@ -131,6 +157,10 @@ FAULTS: dict[str, Fault] = {
     "16 corrupt gzip": Fault(
         body(b"not gzip", headers={"content-encoding": "gzip"}), reason="bad_reply", tries=2
     ),
+    "16 a head of 256 KB": Fault(
+        raw(b"HTTP/1.1 200 OK\r\nx-long: " + b"x" * 262_144 + b"\r\n\r\n"), reason="bad_reply",
+        tries=2,
+    ),
     "16 no HTTP": Fault(raw(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), reason="bad_reply", tries=2),
     "17c only a terminator": _streamed(DONE, reason="bad_reply", tries=2),
     "20 a giant event": _streamed(b"data: " + b"x" * 20_000, CLOSE, reason="bad_reply"),
@@ -185,6 +215,22 @@ FAULTS: dict[str, Fault] = {
         status(429, headers={"retry-after": "soon"}), (429, "all_models_failed"),
         error_class="rate", counted=False, reason="rate_limited", event="target.cooldown",
     ),
+    "25a 429 for no time at all": Fault(
+        status(429, headers={"retry-after": "0"}), (429, "all_models_failed"), error_class="rate",
+        counted=False, reason="rate_limited", event="target.cooldown", tries=2,
+    ),
+    "25a 429 for a time that is over": Fault(
+        status(429, headers={"retry-after": "-5"}), (429, "all_models_failed"), error_class="rate",
+        counted=False, reason="rate_limited", event="target.cooldown",
+    ),
+    "25a 429 for a day": Fault(
+        status(429, headers={"retry-after": "86400"}), (429, "all_models_failed"),
+        error_class="rate", counted=False, reason="rate_limited", event="target.cooldown",
+    ),
+    "25a 429 until a limit resets": Fault(
+        status(429, headers={"x-ratelimit-reset-requests": "1m30s"}), (429, "all_models_failed"),
+        error_class="rate", counted=False, reason="rate_limited", event="target.cooldown",
+    ),
     "25a 503 that asks for a pause": Fault(
         status(503, headers={"retry-after": "30"}), (429, "all_models_failed"), error_class="rate",
         counted=False, reason="rate_limited", event="target.cooldown",
@@ -219,18 +265,71 @@ FAULTS: dict[str, Fault] = {
 }  # fmt: skip
 
 GOOD: dict[str, tuple[Script, str | None]] = {
+    "8c slow but steady": (drip(0.06, "Fine.", *[" more"] * 5, FINISH, DONE), None),
     "17a no terminator": (stream("Fine.", FINISH), "no_done"),
     "17d data behind the terminator": (stream("Fine.", FINISH, DONE, event({"x": 1})), "trailing"),
-    "18 CR": (stream(b'data: {"choices":[{"delta":{"content":"Fine."}}]}\r\r', FINISH, DONE), None),
+    "17e no usage": (stream("Fine.", FINISH, DONE), None),
+    "17e usage is null": (stream("Fine.", chunk(finish="stop", usage=None), DONE), None),
+    "17f usage is absurd": (
+        stream("Fine.", FINISH, chunk(choices=[], usage={"prompt_tokens": -(2**63)}), DONE),
+        "bad_usage",
+    ),
+    "17g usage that the client did not ask for": (stream("Fine.", FINISH, USAGE, DONE), None),
+    "18 CR": (stream(WORD + b"\r\r", FINISH, DONE), None),
+    "18 CRLF and a byte order mark": (stream(BOM + WORD + b"\r\n\r\n", FINISH, DONE), None),
     "18 no space, a comment, an id": (
         stream(b': hi\nid: 7\ndata:{"choices":[{"delta":{"content":"Fine."}}]}\n\n', FINISH, DONE),
         None,
     ),
+    "18 byte by byte": (
+        stream(*[bytes([byte]) for byte in WORD + b"\n\n" + FINISH + DONE]), None
+    ),
+    "18 U+2028 inside a text": (stream("Fine.\u2028\u0085", FINISH, DONE), None),
     "18x a line that is no JSON": (stream("Fine.", b"data: {oops\n\n", FINISH, DONE), "bad_event"),
+    "18x a line that is no UTF-8": (
+        stream("Fine.", b'data: {"choices": "\xff\xfe"}\n\n', FINISH, DONE), "bad_event"
+    ),
+    "19 gzip although nobody asked": (
+        body(
+            gzip.compress(WORD + b"\n\n" + FINISH + DONE), content_type="text/event-stream",
+            headers={"content-encoding": "gzip"},
+        ),
+        None,
+    ),
+    "19 HTTP/1.0": (
+        raw(SSE_HEAD.replace(b"1.1", b"1.0") + WORD + b"\n\n" + FINISH + DONE, CLOSE), None
+    ),
+    "19 hints before the reply": (
+        raw(
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n"
+            + SSE_HEAD + WORD + b"\n\n" + FINISH + DONE,
+            CLOSE,
+        ),
+        None,
+    ),
     "21 JSON where a stream was asked": (body(GOOD_BODY.replace(b"Whole.", b"Fine.")), "converted"),
     "22 content filter": (stream("Fine.", event(chunk(finish="content_filter")), DONE), None),
-    "an unknown finish reason": (
-        stream("Fine.", event(chunk(finish="network_error")), DONE),
-        "finish_reason=network_error",
+    "22 cut at its length": (stream("Fine.", event(chunk(finish="length")), DONE), None),
+    "22 a tool call whose arguments are broken": (
+        stream("Fine.", chunk({"tool_calls": [BROKEN_CALL]}), chunk(finish="tool_calls"), DONE),
+        None,
     ),
+    "22 reasoning": (stream(chunk({"reasoning_content": "Hm."}), "Fine.", FINISH, DONE), None),
+    "22 an unknown finish reason": (
+        stream("Fine.", event(chunk(finish="network_error")), DONE), "finish_reason=network_error"
+    ),
+}  # fmt: skip
+"""What looks odd and is a good answer, with the note that the attempt gets."""
+
+INTERRUPTED: dict[str, Script] = {
+    "12 silence between tokens": stream("Half", STALL),
+    "13 a reset": stream("Half", RESET),
+    "13 the end, too early": stream("Half", CLOSE),
+    "14a an error as a chunk": stream("Half", event({"error": ERROR})),
+    "14a an error event": stream("Half", b"event: error\n" + event({"error": ERROR})),
+    "14a an error as the finish reason": stream("Half", chunk(finish="error")),
+    "17b no finish reason and no terminator": stream("Half"),
+    "18x nonsense, then the end": stream("Half", b"data: \xff{\n\n"),
+    "20 an endless line": stream("Half", b"data: " + b"x" * 20_000, STALL),
 }
+"""What breaks off after its first token."""

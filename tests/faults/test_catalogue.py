@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import socket
+import ssl
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from llmrouter.store.engine import DatabaseAddress
-from tests.faults.catalogue import FAULTS, GOOD, Fault
+from tests.faults.catalogue import FAULTS, GOOD, INTERRUPTED, Fault, Place
 from tests.ledger_file import Story
 from tests.provider import (
     DONE,
@@ -29,18 +33,65 @@ from tests.running import RunningRouter, ask, lab, running_router
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NAMES = list(FAULTS)
+CERTIFICATES = Path(__file__).parent.parent / "upstream" / "certificates"
 
 
-def document_of(provider: Provider) -> Mapping[str, Any]:
+Addresses = Mapping[Place, str]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def addresses(provider: Provider) -> AsyncIterator[Addresses]:
+    """Where each place is."""
+    certificate = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.load_cert_chain(CERTIFICATES / "server.pem")
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n")
+        writer.close()
+
+    plain = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    async with plain, Provider(tls=certificate) as untrusted:
+        with contextlib.ExitStack() as stack:
+            refusing, deaf = (stack.enter_context(socket.socket()) for _ in range(2))
+            refusing.bind(("127.0.0.1", 0))  # and nobody listens
+            deaf.bind(("127.0.0.2", 0))
+            deaf.listen(0)
+            for _ in range(4):  # its queue is full: further connections neither open nor fail
+                waiting = stack.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(deaf.getsockname())
+            yield {
+                "provider": provider.base_url,
+                "refusing": f"http://127.0.0.1:{refusing.getsockname()[1]}/v1",
+                "nowhere": f"http://{'a' * 64}.example/v1",
+                "no TLS": f"https://127.0.0.1:{plain.sockets[0].getsockname()[1]}/v1",
+                "untrusted": untrusted.base_url,
+                "deaf": f"http://127.0.0.2:{deaf.getsockname()[1]}/v1",
+            }
+        assert untrusted.seen == []  # not a byte of a prompt
+
+
+def document_of(provider: Provider, addresses: Addresses) -> Mapping[str, Any]:
     """Two providers for each fault, so that no breaker and no account is shared."""
-    providers: dict[str, Any] = {"good": {"base_url": provider.base_url}}
-    combos: dict[str, Any] = {}
+    limits = {"event_bytes": 10_000, "response_body_bytes": 100_000}
+    providers: dict[str, Any] = {
+        "good": {"base_url": provider.base_url},
+        "odd": {"base_url": provider.base_url, "timeouts": {"idle_s": 0.2, "first_token_s": 0.2}},
+        "half": {
+            "base_url": provider.base_url,
+            "timeouts": {"idle_s": 0.15},
+            "limits": limits,
+            "breaker": {"failure_threshold": 1000},
+        },
+    }
+    combos: dict[str, Any] = {"half": {"models": ["half/half", "good/good"]}}
     for number, fault in enumerate(FAULTS.values()):
         for kind in ("pair", "alone"):
             providers[f"{kind}-{number}"] = {
-                "base_url": provider.base_url,
+                "base_url": addresses[fault.place],
                 "timeouts": dict(fault.clocks),
-                "limits": {"event_bytes": 10_000, "response_body_bytes": 100_000},
+                "limits": limits,
             }
             models = [f"{kind}-{number}/fault-{number}", "good/good"]
             combos[f"{kind}-{number}"] = {"models": models[: 2 if kind == "pair" else 1]}
@@ -53,12 +104,12 @@ def document_of(provider: Provider) -> Mapping[str, Any]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def router(
-    provider: Provider, module_database: DatabaseAddress
+    provider: Provider, addresses: Addresses, module_database: DatabaseAddress
 ) -> AsyncIterator[RunningRouter]:
     """A router that knows every fault by a combo of its own."""
     for number, fault in enumerate(FAULTS.values()):
         provider.on(f"fault-{number}", fault.script)
-    async with running_router(module_database, document_of(provider)) as started:
+    async with running_router(module_database, document_of(provider, addresses)) as started:
         yield started
 
 
@@ -77,6 +128,7 @@ def check_first_attempt(story: Story, fault: Fault) -> None:
     assert attempt["error_class"] == fault.error_class
     assert attempt["counted"] == fault.counted
     assert failed.reason == fault.reason  # type: ignore[union-attr]
+    assert fault.phase is None or failed.phase == fault.phase  # type: ignore[union-attr]
     assert fault.event is None or fault.event in story.kinds
 
 
@@ -136,7 +188,7 @@ async def test_what_looks_odd_and_is_a_good_answer(
 ) -> None:
     script, note = GOOD[name]
     provider.on("odd", script)
-    async with router.streaming(model="lab/odd") as reply:
+    async with router.streaming(model="odd/odd") as reply:
         received = await reply.aread()
     story = router.ledger.story(reply)
     assert b"Fine." in received
@@ -146,24 +198,33 @@ async def test_what_looks_odd_and_is_a_good_answer(
     assert notes == ((note,) if note else ())
 
 
-async def test_1_connection_refused_moves_on_and_alone_is_502(
-    provider: Provider, router: RunningRouter
+@pytest.mark.parametrize("name", INTERRUPTED)
+async def test_after_the_first_token_the_client_is_told_and_nothing_is_spliced_in(
+    name: str, provider: Provider, router: RunningRouter
 ) -> None:
-    with socket.socket() as taken:  # bound, but nobody listens
-        taken.bind(("127.0.0.1", 0))
-        dead = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
-        document = dict(router.router.services.configuration.version.document)
-        document["providers"] = {**document["providers"], "dead": {"base_url": dead}}
-        document["combos"] = {**document["combos"], "dead": {"models": ["dead/x", "good/good"]}}
-        await router.router.services.configuration.replace(document, author="test")
-        moved_on = await router.chat(model="dead")
-        alone = await router.chat(model="dead/x")
-    assert moved_on.status_code == 200
-    assert alone.status_code == 502
-    story = router.ledger.story(alone)
-    assert [a["error_class"] for a in story.attempts] == ["transient"]
+    provider.on("half", INTERRUPTED[name])
+    router.router.services.availability.reset("half/half")  # broken by the cases before
+    seen = len(provider.seen)
+    async with router.streaming(model="half") as reply:
+        received = await reply.aread()
+    assert reply.status_code == 200
+    assert b"Half" in received
+    last = json.loads(received.strip().split(b"\n\n")[-1].removeprefix(b"data: "))
+    assert last["error"]["code"] == "stream_interrupted"
+    assert DONE not in received
+    assert len(provider.seen) == seen + 1
+    story = router.ledger.story(reply)
+    assert (story.request["ending"], story.outcomes) == ("interrupted", ["interrupted"])
+    assert story.attempts[0]["counted"]
+    assert story.attempts[0]["usage_source"] == "estimated"
+    assert story.request["output_tokens"] > 0
+    assert story.kinds.count("request.finished") == 1
+
+
+async def test_what_never_was_sent_costs_nothing(provider: Provider, router: RunningRouter) -> None:
+    number = NAMES.index("1 refused")
+    story = router.ledger.story(await router.chat(model=f"alone-{number}"))
     assert (story.request["cost_nusd"], story.request["cost_basis"]) == (0, "computed")
-    assert story.data("attempt.failed").phase == "connect"
 
 
 async def test_11_a_pooled_connection_that_was_closed_is_replaced_unseen(

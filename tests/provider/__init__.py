@@ -14,7 +14,8 @@ without a script gets ``answer("Hello.")``, or what ``Provider(otherwise=…)`` 
 ``async def script(wire: Wire, seen: Seen) -> None``; these make one:
 
 * `answer`: a good reply, streamed if the request asks for it;
-* `stream`: an event stream, step by step; `raw`: bytes from the status line on, step by step;
+* `stream`: an event stream, step by step; `drip`: one with pauses;
+* `raw`: bytes from the status line on, step by step;
 * `body`: any body; `status`: an error; `hang`: no answer; `drop`: close or reset instead of one.
 
 **Steps** of `stream` and `raw`: a ``str`` is a delta of text, a ``dict`` a JSON event, ``bytes`` go
@@ -28,7 +29,7 @@ next ones.  `Seen.gone` is set when the client closed the connection before its 
 from __future__ import annotations
 
 from tests.provider.documents import DONE, FINISH, SOME_USAGE, USAGE, chunk, completion, event
-from tests.provider.scripts import answer, body, drop, hang, raw, status, stream
+from tests.provider.scripts import answer, body, drip, drop, hang, raw, status, stream
 from tests.provider.server import Provider
 from tests.provider.wire import CLOSE, RESET, STALL, Ending, Script, Seen, Step, Wire
 
@@ -50,6 +51,7 @@ __all__ = [
     "body",
     "chunk",
     "completion",
+    "drip",
     "drop",
     "event",
     "hang",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -65,6 +66,19 @@ def stream(*steps: Step, headers: Mapping[str, str] | None = None) -> Script:
             await wire.step(step, wire.send)
         if not wire.is_closed:
             await wire.end()
+
+    return script
+
+
+def drip(pause_s: float, *steps: Step) -> Script:
+    """An event stream with a pause before each step."""
+
+    async def script(wire: Wire, seen: Seen) -> None:
+        await wire.head(200, content_type="text/event-stream")
+        for step in steps:
+            await asyncio.sleep(pause_s)
+            await wire.step(step, wire.send)
+        await wire.end()
 
     return script
 
