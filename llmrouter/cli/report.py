@@ -36,6 +36,7 @@ def _groupings(
     epilog="\b\nExamples:\n  llmrouter report\n"
     "  llmrouter report costs --by day,model --since 7d --csv\n"
     "  llmrouter report latency --by provider --html latency.html\n"
+    "  llmrouter report savings --baseline openai/gpt-4o-mini\n"
     "  llmrouter report errors --database copy-of-llmrouter.db",
 )
 @click.argument("kind", type=click.Choice(list(MAKERS)), default="costs")
@@ -47,6 +48,11 @@ def _groupings(
     callback=_groupings,
     help=f"One row for each: any of {', '.join(GROUPINGS)}; '' is one row for all.  "
     "[default: model, for categories category]",
+)
+@click.option(
+    "--baseline",
+    metavar="PROVIDER/MODEL",
+    help="For `savings`: the model that everything might have been sent to.",
 )
 @click.option("--csv", "as_csv_", is_flag=True, help="Print the first table as CSV.")
 @click.option("--table", "table_name", metavar="NAME", help="With --csv: this table instead.")
@@ -63,21 +69,24 @@ def command(
     since_us: int | None,
     until_us: int | None,
     by: tuple[GroupedBy, ...] | None,
+    baseline: str | None,
     as_csv_: bool,
     table_name: str | None,
     html_file: Path | None,
     database: str | None,
     as_json: bool,
 ) -> None:
-    """Say what live traffic cost, how fast it was, how it failed, where it went.
+    """Say what live traffic cost, how fast it was, how it failed, where it went, what was saved.
 
-    KIND is costs (the default), latency, errors or categories.  Reports read daily sums,
+    KIND is costs (the default), latency, errors, categories or savings.  Reports read daily sums,
     so they are as quick on a long history as on a short one; days are those of UTC.
     """
     if as_csv_ and as_json:
         raise click.UsageError("choose one of --csv and --json")
+    if baseline is not None and kind != "savings":
+        raise click.UsageError("--baseline belongs to `llmrouter report savings`")
     by = ("category" if kind == "categories" else "model",) if by is None else by
-    question = Question(day_span(since_us, until_us), by)
+    question = Question(day_span(since_us, until_us), by, baseline)
     report = run(_report(kind, question, database))
     if html_file is not None:
         _write(html_file, as_html(report))
@@ -114,7 +123,7 @@ def _write(path: Path, text: str) -> None:
 def _print(report: Report) -> None:
     click.echo(f"{report.title}, {report.span.shown} (days in UTC)")
     if report.is_empty:
-        click.echo("no live requests in these days")
+        click.echo("nothing in these days")
         return
     for table in report.tables:
         click.echo()

@@ -9,8 +9,8 @@ from markupsafe import Markup
 
 from llmrouter.pages.bars import stacked_columns
 from llmrouter.pages.series import Series
-from llmrouter.reports.costs import in_order
 from llmrouter.reports.groups import all_of, known, split_by
+from llmrouter.reports.ordering import in_order
 from llmrouter.reports.report import (
     Column,
     Question,

@@ -16,9 +16,9 @@ from llmrouter.pages.bars import bars, stacked_columns
 from llmrouter.pages.series import Series
 from llmrouter.pages.shown import usd
 from llmrouter.reports.groups import Amounts, Group, all_of, known, split_by
+from llmrouter.reports.ordering import in_order
 from llmrouter.reports.report import (
     Column,
-    GroupedBy,
     Question,
     Report,
     Row,
@@ -35,6 +35,12 @@ TOKENS: Final = (
     Column("cache_read_tokens", "from cache", "count"),
     Column("cache_write_tokens", "to cache", "count"),
     Column("reasoning_tokens", "reasoning", "count"),
+    Column("cache_write_1h_tokens", "to cache, 1 h", "count", for_programs=True),
+    Column("input_audio_tokens", "audio in", "count", for_programs=True),
+    Column("input_image_tokens", "images in", "count", for_programs=True),
+    Column("output_audio_tokens", "audio out", "count", for_programs=True),
+    Column("output_image_tokens", "images out", "count", for_programs=True),
+    Column("web_searches", "searches", "count", for_programs=True),
 )
 _COST: Final = Column("cost_usd", "cost", "usd")
 _UNKNOWN: Final = Column("unknown_costs", "cost unknown", "count")
@@ -89,18 +95,6 @@ async def costs(reader: LedgerReader, question: Question) -> Report:
 
 _KEY_FIGURES: Final = ("requests", "calls", "input_tokens", "output_tokens", "cost_usd",
                        "unknown_costs")  # fmt: skip
-
-
-def in_order(rows: Sequence[Row], by: Sequence[GroupedBy], measure: int) -> list[Row]:
-    """By day where that is the first grouping, else the largest first."""
-    if by and by[0] == "day":
-        return sorted(rows, key=lambda row: tuple(str(value) for value in row[: len(by)]))
-
-    def size(row: Row) -> float:
-        amount = row[measure]
-        return -amount if isinstance(amount, int | float) else 1
-
-    return sorted(rows, key=lambda row: (size(row), [str(value) for value in row[: len(by)]]))
 
 
 def _row(group: Group, requests: int, bases: Mapping[str, Amounts]) -> Row:

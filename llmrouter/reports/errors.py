@@ -10,8 +10,8 @@ from markupsafe import Markup
 from llmrouter.core.routing import Ending
 from llmrouter.pages.bars import bars, stacked_columns
 from llmrouter.pages.series import Series
-from llmrouter.reports.costs import in_order
 from llmrouter.reports.groups import Amounts, Group, all_of, by_group, known, split_by
+from llmrouter.reports.ordering import in_order
 from llmrouter.reports.report import (
     Column,
     Question,

@@ -12,8 +12,8 @@ from llmrouter.pages.distribution import cumulative, histogram
 from llmrouter.pages.lines import lines
 from llmrouter.pages.series import Series
 from llmrouter.pages.shown import ms
-from llmrouter.reports.costs import in_order
 from llmrouter.reports.groups import Amounts, Group, all_of, by_group, split_by
+from llmrouter.reports.ordering import in_order
 from llmrouter.reports.report import (
     Column,
     Question,

@@ -10,6 +10,7 @@ from llmrouter.reports.costs import costs
 from llmrouter.reports.errors import errors
 from llmrouter.reports.latency import latency
 from llmrouter.reports.report import Question, Report, ReportKind
+from llmrouter.reports.savings import savings
 from llmrouter.store.reader import LedgerReader
 
 Maker = Callable[[LedgerReader, Question], Awaitable[Report]]
@@ -19,4 +20,5 @@ MAKERS: Final[Mapping[ReportKind, Maker]] = {
     "latency": latency,
     "errors": errors,
     "categories": categories,
+    "savings": savings,
 }

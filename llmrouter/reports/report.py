@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from llmrouter.core.days import DaySpan
 
-ReportKind = Literal["costs", "latency", "errors", "categories"]
+ReportKind = Literal["costs", "latency", "errors", "categories", "savings"]
 
 GroupedBy = Literal["day", "key", "provider", "model", "category"]
 """What people group reports by."""
@@ -71,10 +71,11 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a report is asked for."""
+    """What a report is asked for; ``baseline`` is the model that savings are held against."""
 
     span: DaySpan
     by: tuple[GroupedBy, ...]
+    baseline: str | None = None
 
 
 def grouping_columns(by: Sequence[GroupedBy]) -> tuple[Column, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -87,3 +88,22 @@ def test_what_cannot_be_read_is_named(
 
     assert result.exit_code == status
     assert message in result.stderr
+
+
+def test_the_examples_of_the_help_read_their_files(ledger: Path, invoke: Invoke) -> None:
+    files = {
+        "completions_usage.csv": "start_time_iso,num_model_requests,model,input_tokens\n"
+        "2026-11-20T00:00:00+00:00,1,gpt-4o,7\n",
+        "claude_cost.csv": "usage_date_utc,model,cost_usd\n2026-11-20,Claude Haiku 4.5,1\n",
+        "own.csv": "date,amount\n2026-11-20,1\n",
+    }
+    for name, text in files.items():
+        (ledger / name).write_text(text)
+    examples = invoke("reconcile", "--help").stdout.partition("Examples:")[2].splitlines()
+    called = [shlex.split(line)[1:] for line in examples if "llmrouter" in line]
+
+    assert len(called) == len(files)
+    for arguments in called:
+        result = invoke(*arguments)
+        assert result.exit_code == 1, result.output  # these are no invoices of this ledger
+        assert "not in the ledger" in result.stdout

@@ -13,7 +13,7 @@ import pytest
 
 from tests.cli.conftest import Invoke
 
-KINDS = ("costs", "latency", "errors", "categories")
+KINDS = ("costs", "latency", "errors", "categories", "savings")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -22,7 +22,7 @@ def test_a_report_is_a_table_for_people(ledger: Path, invoke: Invoke, kind: str)
 
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith(kind.capitalize())
-    assert "sage/coder" in result.stdout or kind == "categories"
+    assert "sage/coder" in result.stdout or kind in ("categories", "savings")
 
 
 def test_costs_by_model_count_every_call(ledger: Path, invoke: Invoke) -> None:
@@ -66,6 +66,7 @@ def test_a_copied_file_is_read_where_it_lies(ledger: Path, invoke: Invoke) -> No
         (("--since", "soon"), "must be an age such as 24h"),
         (("--since", "2026-11-20", "--until", "2026-11-01"), "is after --until (2026-11-01)"),
         (("--csv", "--json"), "choose one"),
+        (("--baseline", "lab/fast"), "belongs to `llmrouter report savings`"),
         (("--csv", "--table", "nope"), "this report has costs"),
     ],
 )
@@ -81,6 +82,7 @@ def test_what_makes_no_sense_is_wrong_use(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (("savings", "--baseline", "no/where"), "`llmrouter prices set` says it"),
         (("--database", "nowhere.db"), "there is no file nowhere.db"),
         (("--database", "mysql://x/y"), "starts with mysql://"),
         (("--html", "no/such/folder.html"), "cannot be written"),
@@ -99,7 +101,7 @@ def test_days_without_traffic_are_said_to_be_so(ledger: Path, invoke: Invoke) ->
     result = invoke("report", "--since", "2020-01-01", "--until", "2020-01-02")
 
     assert result.exit_code == 0
-    assert "no live requests in these days" in result.stdout
+    assert "nothing in these days" in result.stdout
 
 
 def test_a_page_is_shown_by_a_browser_without_a_complaint(ledger: Path, invoke: Invoke) -> None:

@@ -11,10 +11,13 @@ from types import EllipsisType
 from typing import Any, Final
 
 import pytest
+from sqlalchemy import text
 
 from docs.pages import ROOT, Pages
 from llmrouter.core.clock import FakeClock
 from llmrouter.core.ledger import BreakerRow
+from llmrouter.core.prices import PriceCard, Rate
+from llmrouter.core.routing import Target
 from llmrouter.store.engine import DatabaseAddress
 from llmrouter.store.opening import StoreSettings, open_store
 from tests.store.samples import BODY, NOW_US, answered, ask, rejected
@@ -70,6 +73,9 @@ ANSWERS: Final[Mapping[str, Sequence[tuple[Cell, ...]]]] = {
     "How much of the input comes from prompt caches?": [
         ("harbour", "beacon-1", 126, 36, 3600 / 126),
         ("isle", "tide/large", 84, 24, 2400 / 84),
+    ],
+    "What did prompt caches save, at the prices that were applied?": [
+        ("harbour", "beacon-1", 48, 48 * 0.9e-6)
     ],
     "What did fallbacks cost: calls that failed before another model answered?": [
         ("harbour", "fog-2", 4, 0.125, 8.0)
@@ -171,6 +177,16 @@ async def told(database: DatabaseAddress, tmp_path: Path) -> DatabaseAddress:
         ):
             await store.ledger.close(answered(store.ids.next(), **values))  # type: ignore[arg-type]
         await store.ledger.close(rejected(store.ids.next()))
+        rates = (Rate("input", 1_000_000_000), Rate("cache_read", 100_000_000))
+        book = await store.prices.add([PriceCard("harbour", "beacon-1", rates, 0, "manual")])
+        applied = book.card(Target("harbour", "beacon-1"), NOW_US)
+        assert applied is not None
+        await store.ledger.transact(
+            lambda connection: connection.execute(
+                text("UPDATE attempt SET price_id = :id WHERE model = 'beacon-1'"),
+                {"id": applied.id},
+            )
+        )
     return database
 
 
