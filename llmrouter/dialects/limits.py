@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+import orjson
+
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import DialectName
 from llmrouter.dialects.documents import write_document
@@ -43,6 +45,17 @@ def within_output(request: ChatRequest, most: int | None) -> tuple[ChatRequest, 
         request, document=document, body=write_document(document), max_output_tokens=most
     )
     return changed, tuple(notes)
+
+
+def with_output_limit(body: bytes, dialect: DialectName, most: int) -> bytes:
+    """The body, asking for no more than ``most`` tokens where it set no limit of its own."""
+    document: dict[str, Any] = orjson.loads(body)
+    if any(_at(document, path) is not None for path in _PLACES[dialect]):
+        return body
+    section, *rest = _PLACES[dialect][0]
+    within = document.get(section)
+    limit: Any = {**(within if isinstance(within, dict) else {}), rest[0]: most} if rest else most
+    return write_document({**document, section: limit})
 
 
 def _at(document: Mapping[str, Any], path: tuple[str, ...]) -> int | float | None:

@@ -108,13 +108,13 @@ class Chain:
             return PassedOver(hindrance.refused)
         if not step.is_retry:
             means.repeats.sent(step.target, retries)
-        attempt = self._begin(step.target)
+        attempt = self._begin(step.target, means.kind)
         patience = self._patience(step)
         if patience is None:
             return await self._carry(attempt, self._reach(attempt))
         return await self._raced(attempt, patience)
 
-    def _begin(self, target: Target, kind: AttemptKind = "chat") -> Attempt:
+    def _begin(self, target: Target, kind: AttemptKind) -> Attempt:
         exchange = self._exchange
         exchange.attempts += 1
         exchange.tries += 1

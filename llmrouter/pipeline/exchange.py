@@ -54,7 +54,7 @@ class Caller:
     """Who asks, and what they sent around the body.  Header names are in lower case.
 
     ``provider`` is the one that the address names, which then answers alone; ``counts``: tokens
-    are to be counted, nothing is to be generated.
+    are to be counted, nothing is to be generated.  ``replay_id`` is the replay that asks.
     """
 
     endpoint: str
@@ -64,6 +64,7 @@ class Caller:
     client_request_id: str | None = None
     provider: str | None = None
     counts: bool = False
+    replay_id: int | None = None
 
 
 class Relay(Protocol):

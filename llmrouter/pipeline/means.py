@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from llmrouter.core.routing import AttemptKind
 from llmrouter.pipeline.assigning import Assigner
 from llmrouter.pipeline.availability import Availability
 from llmrouter.pipeline.knowledge import Knowledge
@@ -18,7 +19,10 @@ Chance = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """Everything that a request's way through its candidates needs beside the request."""
+    """Everything that a request's way through its candidates needs beside the request.
+
+    ``kind`` is what its attempts are booked as.
+    """
 
     upstream: Upstream
     availability: Availability
@@ -28,3 +32,4 @@ class Means:
     repeats: Repeats
     tails: Tails
     chance: Chance
+    kind: AttemptKind = "chat"

@@ -19,6 +19,12 @@ Flag = Literal[
     "recorded_classification",
     "failed_then",
     "upper_bound",
+    "pending",
+    "lost",
+    "unchanged",
+    "no_target",
+    "no_limit",
+    "not_compared",
 ]
 
 FLAGS: Final[Mapping[Flag, str]] = {
@@ -35,5 +41,11 @@ FLAGS: Final[Mapping[Flag, str]] = {
     "recorded_classification": "classified as it was then, by what was recorded",
     "failed_then": "a target that the candidate puts first failed at that time",
     "upper_bound": "the cost is at most this: caches of the new model are not foreseen",
+    "pending": "live: announced and paid for, not answered yet",
+    "lost": "live: sent by a process that ended before the answer; counted as spent, not repeated",
+    "unchanged": "live: the same model as then, so that it was not sent",
+    "no_target": "live: the candidate has nobody to ask at present",
+    "no_limit": "live: it asks for answers without an end, which no budget covers",
+    "not_compared": "live: the money did not reach for the old target's answer or the judge",
 }
 """Every flag."""

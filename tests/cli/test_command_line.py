@@ -29,6 +29,7 @@ ELSEWHERE = (
     "llmrouter config compare",
     "llmrouter import",
     "llmrouter reconcile",
+    "llmrouter replay",
 )
 """Commands whose examples need more than a ledger; each has tests of its own, which run them."""
 

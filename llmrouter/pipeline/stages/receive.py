@@ -32,6 +32,7 @@ class Receive:
                 endpoint=caller.endpoint,
                 dialect=exchange.dialect.name,
                 purpose=caller.purpose,
+                replay_id=caller.replay_id,
                 key_id=caller.key_id,
                 client_request_id=self._named_by(caller),
                 client_retry=int(retry) if retry.isdigit() and len(retry) < 5 else None,

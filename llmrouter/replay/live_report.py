@@ -1,0 +1,147 @@
+"""What a live replay found, from its kept results."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from llmrouter.core.replay import ReplayResult
+from llmrouter.core.usage import NUSD_PER_USD
+from llmrouter.policy.statistics import Estimate, mean, share
+from llmrouter.replay.judging import count
+from llmrouter.replay.live import Progress
+from llmrouter.replay.ports import Log
+
+
+@dataclass(slots=True)
+class _Side:
+    """What the answers of one side were like."""
+
+    finish_reasons: Counter[str] = field(default_factory=Counter)
+    tools_valid: Counter[bool] = field(default_factory=Counter)
+    json_valid: Counter[bool] = field(default_factory=Counter)
+    characters: list[int] = field(default_factory=list)
+    durations_us: list[int] = field(default_factory=list)
+    errors: int = 0
+
+    def add(self, facts: Mapping[str, Any]) -> None:
+        checks = facts.get("checks")
+        if checks is None:
+            self.errors += 1
+            return
+        self.finish_reasons[checks["finish_reason"]] += 1
+        self.characters.append(checks["characters"])
+        self.durations_us.append(facts["duration_us"])
+        for name, counter in (("tools_valid", self.tools_valid), ("json_valid", self.json_valid)):
+            if checks[name] is not None:
+                counter[checks[name]] += 1
+
+    @property
+    def document(self) -> dict[str, Any]:
+        return {
+            "answers": len(self.characters),
+            "errors": self.errors,
+            "finish_reasons": dict(self.finish_reasons.most_common()),
+            "tools_valid": _share(self.tools_valid),
+            "json_valid": _share(self.json_valid),
+            "median_characters": median(self.characters) if self.characters else None,
+            "median_ms": median(self.durations_us) / 1000 if self.durations_us else None,
+        }
+
+
+async def live_report(log: Log, number: int, progress: Progress) -> dict[str, Any]:
+    """The report of a live replay as JSON: money in dollars, times in milliseconds."""
+    old, new = _Side(), _Side()
+    verdicts: list[str | None] = []
+    flags: Counter[str] = Counter()
+    cost_changes: list[int] = []
+    time_changes: list[int] = []
+    same_finish: Counter[bool] = Counter()
+    after_id = 0
+    while results := await log.results(number, after_id=after_id):
+        after_id = results[-1].request_id
+        for result in results:
+            data = result.data or {}
+            flags.update(result.flags)
+            _add(new, data.get("new"))
+            _add(old, data.get("old"))
+            verdicts.append(data.get("verdict"))
+            _append(cost_changes, *_pair(result, "cost_nusd"))
+            if result.new_success and result.old_success:
+                _append(time_changes, *_pair(result, "duration_us"))
+            reasons = [_finish_reason(data.get(side)) for side in ("old", "new")]
+            if None not in reasons:
+                same_finish[reasons[0] == reasons[1]] += 1
+    judged = count(verdicts)
+    return {
+        "requests": progress.requests,
+        "done": progress.done,
+        "changed": progress.changed,
+        "sent": progress.sent,
+        "lost": progress.lost,
+        "spent_usd": progress.spent_nusd / NUSD_PER_USD,
+        "budget_is_spent": progress.budget_is_spent,
+        "flags": dict(flags),
+        "cost_change_usd": _mean(cost_changes, 1 / NUSD_PER_USD),
+        "duration_change_ms": _mean(time_changes, 1 / 1000),
+        "old": old.document if old.characters or old.errors else None,
+        "new": new.document,
+        "same_finish_reason": _share(same_finish),
+        "judge": {
+            "new_wins": judged["new"],
+            "old_wins": judged["old"],
+            "ties": judged["tie"],
+            "new_win_rate": _estimate(share(judged["new"], judged["new"] + judged["old"]), 1),
+        }
+        if judged
+        else None,
+    }
+
+
+def _add(side: _Side, facts: Mapping[str, Any] | None) -> None:
+    if facts is not None:
+        side.add(facts)
+
+
+def _pair(result: ReplayResult, name: str) -> tuple[int | None, int | None]:
+    return getattr(result, f"old_{name}"), getattr(result, f"new_{name}")
+
+
+def _append(changes: list[int], old: int | None, new: int | None) -> None:
+    if old is not None and new is not None:
+        changes.append(new - old)
+
+
+def _finish_reason(facts: Mapping[str, Any] | None) -> str | None:
+    checks = (facts or {}).get("checks")
+    return None if checks is None else checks["finish_reason"]
+
+
+def _share(counts: Counter[bool]) -> dict[str, Any] | None:
+    return _estimate(share(counts[True], counts.total()), 1)
+
+
+def _mean(values: Iterable[int], factor: float) -> dict[str, Any] | None:
+    listed = list(values)
+    return _estimate(
+        mean(len(listed), float(sum(listed)), float(sum(value * value for value in listed))), factor
+    )
+
+
+def _estimate(found: Estimate | None, factor: float) -> dict[str, Any] | None:
+    if found is None:
+        return None
+
+    def scaled(value: float | None) -> float | None:
+        return None if value is None else value * factor
+
+    return {
+        "value": scaled(found.value),
+        "low": scaled(found.low),
+        "high": scaled(found.high),
+        "n": found.n,
+        "method": found.method,
+    }

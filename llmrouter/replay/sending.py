@@ -1,0 +1,168 @@
+"""Sends one request again, for real, through the same stages as a client's; its row has purpose
+``replay``, and no breaker hears of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from llmrouter.core.clock import Clock
+from llmrouter.core.configuration import BreakerConfig
+from llmrouter.core.ids import RequestIds
+from llmrouter.core.ledger import RequestRow
+from llmrouter.core.requests import ChatRequest
+from llmrouter.core.routing import DialectName, Target
+from llmrouter.dialects.wire import Dialect
+from llmrouter.pipeline.availability import Availability, Hindrance
+from llmrouter.pipeline.exchange import Caller, Exchange, Reply
+from llmrouter.pipeline.runner import Pipeline, Stage
+from llmrouter.pipeline.tasks import Tasks
+from llmrouter.policy.failures import Verdict
+from llmrouter.policy.table import RoutingTable
+
+ENDPOINT: Final = "/replay"
+
+Gate = Callable[[Exchange], Awaitable[bool]]
+"""Asked once it is decided whom to call, before anything is sent: whether to go on."""
+
+
+class Onlooker(Availability):
+    """Availability as it was found.  A replay asks one target once and moves no breaker."""
+
+    def take_permit(
+        self, exchange: Exchange, target: Target, config: BreakerConfig, lease_s: float
+    ) -> Hindrance | None:
+        # What was set aside is enough for one call.
+        return Hindrance("over_budget", 0.0) if exchange.tries else None
+
+    def take_trial(
+        self, exchange: Exchange, targets: Sequence[Target], lease_s: float
+    ) -> Target | None:
+        return None
+
+    def succeeded(self, exchange: Exchange, target: Target) -> None:
+        return None
+
+    def failed(
+        self,
+        exchange: Exchange,
+        target: Target,
+        verdict: Verdict,
+        config: BreakerConfig,
+        *,
+        jitter: float,
+        sole_target: bool,
+    ) -> None:
+        return None
+
+    def released(self, exchange: Exchange, target: Target) -> None:
+        return None
+
+
+@dataclass(slots=True)
+class _Collector:
+    """A client that has sent everything and takes everything."""
+
+    request: bytes
+    started: bool = False
+    parts: list[bytes] = field(default_factory=list)
+
+    async def body(self, limit_bytes: int) -> bytes:
+        return self.request
+
+    async def start(self, status: int, headers: Mapping[str, str]) -> None:
+        self.started = True
+
+    async def send(self, data: bytes) -> None:
+        self.parts.append(data)
+
+    async def end(self, data: bytes = b"") -> None:
+        self.parts.append(data)
+
+
+class _Gate:
+    """The stage that asks whether to go on; where not, nothing is sent and nothing recorded."""
+
+    name = "gate"
+
+    def __init__(self, opens: Gate) -> None:
+        self._opens = opens
+
+    async def __call__(self, exchange: Exchange) -> None:
+        if not await self._opens(exchange):
+            exchange.unrecorded = True
+            exchange.reply = Reply(200, "application/json")
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of one request; ``row`` is its row in the ledger.
+
+    ``request`` is None when it could not be read; ``reply`` is empty when nothing was sent.
+    """
+
+    id: int
+    row: RequestRow
+    request: ChatRequest | None
+    reply: bytes
+    error: str | None
+    was_sent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What is sent: a body in its dialect, under a configuration; ``provider`` where the address
+    named one."""
+
+    table: RoutingTable
+    dialect: DialectName
+    body: bytes
+    provider: str | None = None
+
+
+class Sender:
+    """Sends requests of one replay."""
+
+    def __init__(
+        self,
+        *,
+        deciding: Iterable[Stage],
+        receive: Stage,
+        account: Stage,
+        tasks: Tasks,
+        dialects: Mapping[DialectName, Dialect],
+        ids: RequestIds,
+        clock: Clock,
+    ) -> None:
+        self._before = (receive, *deciding)
+        self._account = account
+        self._tasks = tasks
+        self._dialects = dialects
+        self._ids = ids
+        self._clock = clock
+
+    async def send(self, replay_id: int, letter: Letter, call: Stage, gate: Gate) -> Sent:
+        """One request, to the first target that the configuration names, once."""
+        exchange = Exchange(
+            self._ids.next(), letter.table, self._dialects[letter.dialect], self._clock
+        )
+        exchange.caller = Caller(
+            endpoint=ENDPOINT,
+            headers={},
+            purpose="replay",
+            provider=letter.provider,
+            replay_id=replay_id,
+        )
+        client = _Collector(letter.body)
+        pipeline = Pipeline((*self._before, _Gate(gate), call), (self._account,), self._tasks)
+        await pipeline.run(exchange, client)
+        error = exchange.error
+        return Sent(
+            id=exchange.id,
+            row=exchange.record.request,
+            request=exchange.request if exchange.has("request") else None,
+            reply=b"".join(client.parts) if error is None and not exchange.unrecorded else b"",
+            error=None if error is None else error.message,
+            was_sent=exchange.attempts > 0,
+        )
