@@ -50,6 +50,7 @@ from llmrouter.policy.classifier import LocalClassifier
 from llmrouter.settings import Bodies, Keyring, Settings
 from llmrouter.store.changes import AVAILABILITY, CONFIGURATION, PRICES
 from llmrouter.store.engine import DatabaseAddress, read_address
+from llmrouter.store.expiry import RowLimits
 from llmrouter.store.opening import Store, StoreSettings, open_store
 from llmrouter.store.packing import BodyPolicy
 from llmrouter.store.reader import LedgerReader
@@ -284,7 +285,11 @@ def store_settings(settings: Settings) -> StoreSettings:
         durability=settings.durability,
         ledger=LedgerSettings(mode=settings.ledger_mode),
         bodies=_body_policy(settings.bodies),
-        body_limits=BodyLimits(days=settings.bodies_days, megabytes=settings.bodies_mb),
+        body_limits=BodyLimits(
+            days=min(settings.bodies_days, settings.requests_days or settings.bodies_days),
+            megabytes=settings.bodies_mb,
+        ),
+        row_limits=RowLimits(settings.requests_days or None, settings.events_days or None),
         node=settings.node if "node" in settings.model_fields_set else None,
     )
 
@@ -375,10 +380,15 @@ async def _purge(store: Store) -> None:
     while True:
         try:
             purged = await store.purge_bodies()
+            expired = await store.expire_rows()
         except Exception:
             # A task's edge: a database that is away now will be purged an hour later.
-            _log.exception("bodies could not be purged")
+            _log.exception("what is past its time could not be removed")
         else:
             if purged.bodies:
                 _log.info("%d bodies purged, %d bytes", purged.bodies, purged.freed_bytes)
+            if expired.requests or expired.events:
+                _log.info(
+                    "%d requests removed, and the events of %d", expired.requests, expired.events
+                )
         await asyncio.sleep(PURGE_EVERY_S)

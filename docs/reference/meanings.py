@@ -17,6 +17,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "attempts": "calls to providers",
     "author": "who made the version: `default`, `file`, `api` or `cli`",
     "basis": "where the time comes from: `p95` (the ledger) or `configured`",
+    "before_id": "everything of this kind with a smaller id was removed",
+    "what": "`requests`, or `events` of requests",
     "body.data": "the request's document, its messages replaced by their hashes: JSON, or zlib "
     "over JSON",
     "body_bytes": "the size of the request's body",

@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "import": ("llmrouter.cli.importing", "Bring in the logs of other gateways and tools."),
     "report": ("llmrouter.cli.report", "Say what traffic cost, how fast it was, how it failed."),
     "reconcile": ("llmrouter.cli.reconcile", "Hold a vendor's invoice against the ledger."),
+    "db": ("llmrouter.cli.db", "Check, measure, copy and tidy the ledger."),
     "doctor": ("llmrouter.cli.doctor", "Check keys, providers, database, port, safety."),
 }
 """Each command's module (its ``command`` is what runs) and its line in the help."""

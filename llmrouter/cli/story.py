@@ -31,6 +31,9 @@ def tell(story: RequestStory) -> None:
         for name, value in _facts(row, story):
             click.echo(f"  {name:<12}{inert(value)}")
     _tell_candidates(story)
+    if story.events_removed:
+        click.echo("\nIts events are past retention (LLMROUTER_EVENTS_DAYS) and were removed.")
+        return
     click.echo("\nWhat happened")
     for event in story.events:
         said = inert(_said(event))

@@ -128,6 +128,21 @@ class Settings(BaseSettings):
         validation_alias="LLMROUTER_BODIES_MB",
         description="megabytes that bodies may take, the oldest go first",
     )
+    requests_days: int = Field(
+        0,
+        ge=0,
+        le=36_500,
+        validation_alias="LLMROUTER_REQUESTS_DAYS",
+        description="days that requests are kept with everything of theirs, up to 36500; 0 is for "
+        "ever. Sums by day stay",
+    )
+    events_days: int = Field(
+        0,
+        ge=0,
+        le=36_500,
+        validation_alias="LLMROUTER_EVENTS_DAYS",
+        description="days that requests' events are kept, up to 36500; 0 is as long as requests",
+    )
     drain_s: float = Field(
         30.0,
         ge=0,

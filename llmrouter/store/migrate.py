@@ -69,6 +69,20 @@ def current(address: DatabaseAddress) -> str | None:
     return _transact(address, open_for_looking(address), revision_of)
 
 
+def require_current(address: DatabaseAddress) -> None:
+    """Raises `StoreError` when there is no ledger, or one that this program cannot read."""
+    found, newest = current(address), newest_revision()
+    if found is None:
+        raise StoreError(f"there is no ledger at {address.shown} yet; `llmrouter serve` makes one")
+    if found not in known_revisions():
+        raise DatabaseTooNew(address.shown, found, newest)
+    if found != newest:
+        raise StoreError(
+            f"database {address.shown} has schema {found}, this program needs {newest}: "
+            "run `llmrouter migrate`"
+        )
+
+
 def newest_revision() -> str:
     """The revision that this program works with."""
     head = ScriptDirectory.from_config(_alembic()).get_current_head()

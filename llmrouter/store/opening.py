@@ -22,7 +22,7 @@ from llmrouter.store.engine import (
     open_for_reading,
     open_for_writing,
 )
-from llmrouter.store.errors import DatabaseTooNew, StoreError
+from llmrouter.store.expiry import Expired, RowLimits, expire_step
 from llmrouter.store.packing import BodyPolicy
 from llmrouter.store.prices import Prices
 from llmrouter.store.reader import LedgerReader
@@ -47,6 +47,7 @@ class StoreSettings:
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     bodies: BodyPolicy = field(default_factory=lambda: BodyPolicy(1.0))
     body_limits: BodyLimits = field(default_factory=BodyLimits)
+    row_limits: RowLimits = field(default_factory=RowLimits)
     node: int | None = None
 
 
@@ -65,6 +66,7 @@ class Store:
     prices: Prices
     recovered: int
     _limits: BodyLimits
+    _row_limits: RowLimits
     _clock: Clock
 
     async def purge_bodies(self) -> Purged:
@@ -81,6 +83,19 @@ class Store:
             freed_bytes += step.freed_bytes
             if not step.more:
                 return Purged(bodies, messages, freed_bytes, more=False, states=states)
+
+    async def expire_rows(self) -> Expired:
+        """Removes requests and events that are too old, in steps like `purge_bodies`."""
+        requests = events = 0
+        while True:
+            step = await self.ledger.transact(self._expire_step)
+            requests += step.requests
+            events += step.events
+            if not step.more:
+                return Expired(requests, events, more=False)
+
+    def _expire_step(self, connection: Connection) -> Expired:
+        return expire_step(connection, self._row_limits, self._clock.now_us())
 
     def _purge_step(self, connection: Connection) -> Purged:
         return purge_step(connection, self.node, self._limits, self._clock.now_us())
@@ -126,6 +141,7 @@ async def open_store(settings: StoreSettings, clock: Clock) -> AsyncIterator[Sto
             prices=Prices(reading, ledger, clock),
             recovered=recovered,
             _limits=settings.body_limits,
+            _row_limits=settings.row_limits,
             _clock=clock,
         )
 
@@ -136,17 +152,7 @@ async def open_reader(address: DatabaseAddress) -> AsyncIterator[LedgerReader]:
 
     Raises `StoreError`, too, when there is no database yet or another program's schema in it.
     """
-    found = await asyncio.to_thread(migrate.current, address)
-    if found is None:
-        raise StoreError(f"there is no ledger at {address.shown} yet; `llmrouter serve` makes one")
-    newest = migrate.newest_revision()
-    if found not in migrate.known_revisions():
-        raise DatabaseTooNew(address.shown, found, newest)
-    if found != newest:
-        raise StoreError(
-            f"database {address.shown} has schema {found}, this program needs {newest}: "
-            "run `llmrouter migrate`"
-        )
+    await asyncio.to_thread(migrate.require_current, address)
     engine = open_for_reading(address)
     try:
         yield LedgerReader(engine)

@@ -6,7 +6,7 @@ They are added up in memory for a whole batch first; the database sees a few row
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Final
 
@@ -58,6 +58,14 @@ def sum_up(requests: Iterable[RequestRow], attempts: Iterable[AttemptRow]) -> Ro
         measures = _measures(row, known_nusd[row.id])
         _add_request(rollups, row, hours[row.started_us // _HOUR_US], measures)
     return rollups
+
+
+def add_up(rollups: Rollups, more: Rollups) -> None:
+    """Adds sums over further requests to some."""
+    for f in fields(Rollups):
+        sums = getattr(rollups, f.name)
+        for key, measures in getattr(more, f.name).items():
+            _add(sums, key, measures)
 
 
 def hour_of(at_us: int) -> str:

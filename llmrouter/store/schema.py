@@ -420,6 +420,14 @@ node = Table(
     Column("stored_bytes", Big, nullable=False),
 )
 
+# How far removal of old rows has come: of ``requests``, or of the ``events`` of requests.
+retention = Table(
+    "retention",
+    metadata,
+    Column("what", Text, primary_key=True),
+    Column("before_id", Big, nullable=False),
+)
+
 # A request's document with its messages replaced by their hashes; JSON, or zlib over JSON.
 body = Table(
     "body",

@@ -114,6 +114,7 @@ def show_story(story: RequestStory) -> dict[str, Any]:
         "classification": dict(classified.data) if classified else None,
         "decision": _decision(story, selected.data) if selected else None,
         "attempts": [show_attempt(attempt) for attempt in story.attempts],
+        "events_past_retention": story.events_removed,
         "events": [
             {"seq": e.seq, "after_ms": show_ms(e.dt_us), "kind": e.kind, "data": e.data}
             for e in story.events

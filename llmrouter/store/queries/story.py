@@ -38,6 +38,11 @@ class RequestStory:
     attempts: tuple[AttemptRow, ...]
     events: tuple[StoredEvent, ...]
 
+    @property
+    def events_removed(self) -> bool:
+        """Whether its events were past their time; each request that is over had some."""
+        return self.request is not None and not self.events
+
     def event(self, kind: str) -> StoredEvent | None:
         """The last event of a kind."""
         return next((e for e in reversed(self.events) if e.kind == kind), None)
