@@ -212,7 +212,7 @@ async def test_events_survive_the_way_to_an_older_schema_and_back(
     written = told()
     [(with_head,)] = ask(empty_database, "SELECT count(head_id) FROM event_row")
     assert with_head > 0
-    migrate.downgrade(empty_database, "0006")
+    migrate.downgrade(empty_database, "0007")
     assert told() == written
     migrate.upgrade(empty_database)
     assert told() == written
