@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from functools import cache
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 from llmrouter.core.capabilities import ModelFacts
 from llmrouter.core.configuration import Quirk
@@ -248,3 +249,19 @@ class ContinuingDialect(Protocol):
 
         ``last`` is the end of what the client gets: a whole body, or a stream's terminator.
         """
+
+
+def is_acknowledging(dialect: Dialect) -> TypeGuard[AcknowledgingDialect]:
+    """Whether this dialect has requests by which nothing is generated."""
+    return _follows(type(dialect), AcknowledgingDialect)
+
+
+def is_continuing(dialect: Dialect) -> TypeGuard[ContinuingDialect]:
+    """Whether clients of this dialect go on from a reply's id."""
+    return _follows(type(dialect), ContinuingDialect)
+
+
+@cache
+def _follows(kind: type, protocol: type) -> bool:
+    """Asked once of each class: Python takes as long to say as reading a body."""
+    return issubclass(kind, protocol)

@@ -84,7 +84,7 @@ class Pipeline:
     async def _finish(self, exchange: Exchange, client: Client) -> None:
         """Closes the books, then sends what had to wait for them."""
         exchange.stop_draining()
-        closing = self._tasks.spawn(self._close(exchange), name="close " + show_id(exchange.id))
+        closing = self._tasks.spawn(self._close(exchange), name="close")
         try:
             failure = await shielded(closing)
             await _send_rest(exchange, client, failure)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 from llmrouter.core.requests import Turn
@@ -291,13 +292,17 @@ def _introduced(turns: Iterable[Turn]) -> str | None:
     """The agent that the system prompt names."""
     for turn in turns:
         if turn.role in ("system", "developer"):
-            beginning = turn.text[:SYSTEM_READ]
-            for agent, pattern in INTRODUCTIONS:
-                if pattern.search(beginning):
-                    return agent
+            agent = _introduced_by(turn.text[:SYSTEM_READ])
+            if agent is not None:
+                return agent
         else:
             break
     return None
+
+
+@lru_cache(maxsize=256)  # system prompts return with every request: half a megabyte at most
+def _introduced_by(beginning: str) -> str | None:
+    return next((agent for agent, pattern in INTRODUCTIONS if pattern.search(beginning)), None)
 
 
 def _session(turns: Iterable[Turn]) -> str | None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 
 from llmrouter.core.errors import BodyTooLarge, RequestTimeout
 from llmrouter.pipeline.exchange import Exchange
 from llmrouter.pipeline.ports import ClientGone
+from llmrouter.pipeline.tasks import Tasks
 from llmrouter.web.asgi import Message
 from llmrouter.web.connection import Connection
 
@@ -31,6 +34,9 @@ class AsgiClient:
         declared = self._connection.headers.get("content-length", "")
         if declared.isdigit() and int(declared) > limit_bytes:
             raise _too_large(limit_bytes)
+        line = self._connection.line
+        if line is not None and line.is_read:
+            return await self._read(limit_bytes)
         try:
             async with asyncio.timeout(BODY_TIMEOUT_S):
                 body = await self._read(limit_bytes)
@@ -56,9 +62,21 @@ class AsgiClient:
             if not message.get("more_body", False):
                 return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    async def watch(self, exchange: Exchange) -> None:
-        """Cuts the exchange when the client leaves; runs beside it, and waits for the body to be
-        read first."""
+    @contextmanager
+    def watched(self, exchange: Exchange, tasks: Tasks) -> Iterator[None]:
+        """Cuts the exchange when the client leaves."""
+        if self._connection.line is not None:
+            self._connection.line.on_gone(partial(exchange.cut, "disconnected"))
+            yield
+            return
+        watcher = tasks.spawn(self._watch(exchange), name="watch client")
+        try:
+            yield
+        finally:
+            watcher.cancel()
+
+    async def _watch(self, exchange: Exchange) -> None:
+        """Runs beside the exchange, and waits for the body to be read first."""
         await self._body_read.wait()
         while (await self._connection.receive())["type"] != "http.disconnect":
             pass
@@ -81,6 +99,10 @@ class AsgiClient:
         await self._pass_on({"type": "http.response.body", "body": data, "more_body": False})
 
     async def _pass_on(self, message: Message) -> None:
+        line = self._connection.line
+        if line is not None and not line.is_full:
+            await self._connection.send(message)
+            return
         try:
             async with asyncio.timeout(STALL_TIMEOUT_S):
                 await self._connection.send(message)

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from llmrouter.web.asgi import Message, Receive, Scope, Send, header_mapping
+from llmrouter.web.asgi import LINE, Line, Message, Receive, Scope, Send, header_mapping
 
 SHORT_BODY_BYTES = 2**20
 SHORT_BODY_S = 1.0
@@ -34,6 +34,7 @@ class Connection:
         self, scope: Scope, receive: Receive, send: Send, *, new_id: Callable[[], str]
     ) -> None:
         self.headers = header_mapping(scope)
+        self.line: Line | None = scope.get("extensions", {}).get(LINE)
         self._receive = receive
         self._send = send
         self._new_id = new_id

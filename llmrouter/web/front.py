@@ -109,12 +109,8 @@ class Front:
             client_request_id=client_id[:CLIENT_REQUEST_ID_CHARACTERS] if client_id else None,
             provider=endpoint.provider,
         )
-        with self._traffic.carrying(exchange):
-            watcher = self._tasks.spawn(client.watch(exchange), name="watch client")
-            try:
-                await self._pipelines[endpoint.operation].run(exchange, client)
-            finally:
-                watcher.cancel()
+        with self._traffic.carrying(exchange), client.watched(exchange, self._tasks):
+            await self._pipelines[endpoint.operation].run(exchange, client)
 
     def _shown_id(self) -> str:
         return show_id(self._ids.next())

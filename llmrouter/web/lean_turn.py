@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 from urllib.parse import unquote
 
-from llmrouter.web.asgi import Message, Scope
+from llmrouter.web.asgi import LINE, Message, Scope
 from llmrouter.web.lean_reply import OutgoingReply
 from llmrouter.web.lean_request import Headers, RequestHead
 
 
-class Line(Protocol):
+class Wire(Protocol):
     """The connection, as far as a turn is concerned."""
 
     is_full: bool
@@ -42,6 +43,7 @@ class Turn:
     __slots__ = (
         "_line",
         "_parts",
+        "_tell_gone",
         "_waiters",
         "is_gone",
         "is_read",
@@ -50,7 +52,7 @@ class Turn:
         "waiting_bytes",
     )
 
-    def __init__(self, line: Line, request: RequestHead, *, keeps_alive: bool) -> None:
+    def __init__(self, line: Wire, request: RequestHead, *, keeps_alive: bool) -> None:
         self.request = request
         self.reply = OutgoingReply(request, keeps_alive=keeps_alive)
         self.is_read = False
@@ -58,6 +60,7 @@ class Turn:
         self.waiting_bytes = 0
         self._line = line
         self._parts: list[bytes] = []
+        self._tell_gone: Callable[[], None] | None = None
         self._waiters: list[asyncio.Future[None]] = []
 
     # What the connection tells
@@ -73,8 +76,19 @@ class Turn:
         """The client has left."""
         self.is_gone = True
         self._wake()
+        if self._tell_gone is not None:
+            self._tell_gone()
 
     # What the application asks
+
+    @property
+    def is_full(self) -> bool:
+        """Whether `send` would wait for the client."""
+        return self._line.is_full
+
+    def on_gone(self, tell: Callable[[], None]) -> None:
+        """Calls ``tell`` when the client leaves before its reply has ended."""
+        self._tell_gone = tell
 
     async def receive(self) -> Message:
         """The body as it comes; then, when there is one, the end of the conversation."""
@@ -103,13 +117,13 @@ class Turn:
             headers = list(message.get("headers", ()))
             reply.start(message["status"], headers, self._line.reply_headers())
         elif message["type"] == "http.response.body" and reply.is_started and not reply.is_over:
+            if self._line.is_full:
+                await self._line.drained()
             is_last = not message.get("more_body", False)
             self._line.write(*reply.body(message.get("body", b""), is_last=is_last))
             if is_last:
                 self._wake()
                 self._line.replied()
-            elif self._line.is_full:
-                await self._line.drained()
         else:
             raise ValueError(f"`{message['type']}` cannot be sent now")
 
@@ -127,7 +141,7 @@ class Turn:
             "query_string": query,
             "root_path": "",
             "headers": request.headers,
-            "extensions": {},
+            "extensions": {LINE: self},
         }
 
     def _wake(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmrouter.dialects.wire import AcknowledgingDialect
+from llmrouter.dialects.wire import is_acknowledging
 from llmrouter.pipeline.exchange import Exchange, Reply
 
 
@@ -13,7 +13,7 @@ class Acknowledge:
 
     async def __call__(self, exchange: Exchange) -> None:
         dialect = exchange.dialect
-        if not isinstance(dialect, AcknowledgingDialect):
+        if not is_acknowledging(dialect):
             return
         body = dialect.acknowledge(exchange.body, exchange.started_us // 1_000_000)
         if body is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from llmrouter.dialects.wire import ContinuingDialect
+from llmrouter.dialects.wire import is_continuing
 from llmrouter.pipeline.exchange import Exchange
 
 
@@ -16,7 +16,7 @@ class Keep:
 
     async def __call__(self, exchange: Exchange) -> None:
         dialect, served = exchange.dialect, exchange.served_target
-        if not isinstance(dialect, ContinuingDialect):
+        if not is_continuing(dialect):
             return
         if served is None or exchange.ending != "completed":
             return
