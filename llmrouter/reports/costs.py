@@ -66,12 +66,12 @@ _NOTE: Final = (
 
 async def costs(reader: LedgerReader, question: Question) -> Report:
     """Live traffic's costs in a span of days."""
-    by, day = question.by, "day" not in question.by
-    requests, calls, daily = await reader.usage_sums(
+    by, by_day = question.by, "day" not in question.by
+    # One scan for the table and for the chart.
+    requests, calls = await reader.usage_sums(
         question.span,
         Asked("requests", by, ("requests",)),
-        Asked("calls", (*by, "cost_basis"), _MEASURES),
-        Asked("calls", (*by, "day") if day else by, ("cost_nusd",)),
+        Asked("calls", (*by, "cost_basis", *(("day",) if by_day else ())), _MEASURES),
     )
     counts = {one.by: one.amounts["requests"] for one in requests}
     bases = split_by(calls, len(by))
@@ -89,7 +89,7 @@ async def costs(reader: LedgerReader, question: Question) -> Report:
         (Table("costs", "Costs", columns, tuple(rows), total),),
         (_NOTE, *_unknown_note(total[columns.index(_UNKNOWN)])),
         tuple((c, v) for c, v in zip(columns, total, strict=True) if c.name in _KEY_FIGURES),
-        (*_bars(rows, columns, len(by)), *(_by_day(daily, question) if day else ())),
+        (*_bars(rows, columns, len(by)), *(_by_day(calls, question) if by_day else ())),
     )
 
 
@@ -141,12 +141,12 @@ def _bars(rows: Sequence[Row], columns: Sequence[Column], width: int) -> tuple[M
     return (bars("Cost", names, values, show=usd, note=note, heading=columns[0].title),)
 
 
-def _by_day(daily: Sequence[Sums], question: Question) -> tuple[Markup, ...]:
+def _by_day(calls: Sequence[Sums], question: Question) -> tuple[Markup, ...]:
     days = question.span.days
     series = [
         Series(group_name(group), [in_usd(parts[day]["cost_nusd"]) if day in parts else None
                                    for day in days])
-        for group, parts in split_by(daily, len(question.by)).items()
+        for group, parts in split_by(calls, len(question.by), at=-1).items()
     ]  # fmt: skip
     note = "Sums of what is known. The table says unknown where there was no call."
     return (stacked_columns("Cost by day", days, series, show=usd, note=note),)

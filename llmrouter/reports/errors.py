@@ -55,11 +55,11 @@ _MOST_BARS: Final = 20
 async def errors(reader: LedgerReader, question: Question) -> Report:
     """What went wrong with live traffic in a span of days."""
     by = question.by
-    requests, calls, daily = await reader.usage_sums(
+    # One scan for the table and for the chart.
+    requests, calls = await reader.usage_sums(
         question.span,
-        Asked("requests", (*by, "ending"), ("requests",)),
+        Asked("requests", (*by, "ending", "day"), ("requests",)),
         Asked("calls", (*by, "outcome", "error_class"), ("attempts", "cost_nusd", "unknown_costs")),
-        Asked("requests", ("ending", "day"), ("requests",)),
     )
     endings = split_by(requests, len(by))
     ended = [_ended(group, parts) for group, parts in endings.items()]
@@ -98,7 +98,7 @@ async def errors(reader: LedgerReader, question: Question) -> Report:
             (_FAILED, total[failed_columns.index(_CALLS)]),
             (_FAILED_COST, total[failed_columns.index(_COST)]),
         ),
-        tuple(_charts(daily, calls, question)),
+        tuple(_charts(requests, calls, question)),
     )
 
 
@@ -124,12 +124,15 @@ def _failure(by: Group, amounts: Mapping[str, int], calls: int) -> Row:
     return (*by, failed, failed / calls if calls else None, cost, unknown)
 
 
-def _charts(daily: Sequence[Sums], calls: Sequence[Sums], question: Question) -> Iterator[Markup]:
+def _charts(
+    requests: Sequence[Sums], calls: Sequence[Sums], question: Question
+) -> Iterator[Markup]:
     days, width = question.span.days, len(question.by)
+    by_ending = [Sums(one.by[width:], one.amounts) for one in requests]
     series = [
         Series(group[0] or "", [float(parts[day]["requests"]) if day in parts else 0.0
                                 for day in days])
-        for group, parts in split_by(daily, 1).items()
+        for group, parts in split_by(by_ending, 1).items()
         if group[0] != "completed"
     ]  # fmt: skip
     yield stacked_columns("Requests by day that did not complete", days, series)

@@ -19,12 +19,16 @@ def by_group(sums: Iterable[Sums], width: int) -> dict[Group, Amounts]:
     return groups
 
 
-def split_by(sums: Iterable[Sums], width: int) -> dict[Group, dict[str, Amounts]]:
-    """The sums by the first ``width`` of their values, then by the one after these."""
+def split_by(
+    sums: Iterable[Sums], width: int, at: int | None = None
+) -> dict[Group, dict[str, Amounts]]:
+    """The sums by the first ``width`` of their values, then by the one at a place: the next one
+    unless said otherwise."""
+    place = width if at is None else at
     groups: dict[Group, dict[str, Amounts]] = {}
     for one in sums:
         parts = groups.setdefault(one.by[:width], {})
-        _add(parts.setdefault(one.by[width] or "", Counter()), one.amounts)
+        _add(parts.setdefault(one.by[place] or "", Counter()), one.amounts)
     return groups
 
 

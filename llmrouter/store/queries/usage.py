@@ -3,11 +3,11 @@ but for its number of days."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Row, Table, func, literal_column, select
+from sqlalchemy import Row, Table, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from llmrouter.core.days import DaySpan
@@ -31,7 +31,6 @@ Dimension = Literal[
 """What sums are grouped by; a model is named ``provider/model``.  Requests have it up to
 ``purpose``, calls up to ``cost_basis``; decisions have day, category and the last two."""
 
-_COLUMNS: Final[Mapping[Dimension, str]] = {"key": "key_id"}
 _TABLES: Final[Mapping[str, Table]] = {
     "requests": usage_day,
     "calls": usage_attempt_day,
@@ -74,26 +73,32 @@ def histogram_columns(measure: str) -> tuple[str, ...]:
 async def usage_sums(connection: AsyncConnection, span: DaySpan, asked: Asked) -> tuple[Sums, ...]:
     """One group per combination of values that there is, in their order."""
     table = _TABLES[asked.of]
-    keys = [_dimension(table, name) for name in asked.by]
-    sums = [func.sum(table.c[name]).label(name) for name in asked.measures]
+    wanted = {column for name in asked.by for column in _columns(name)}
+    # As they are and in the table's own order: expressions would take the database twice as long.
+    keys = [column for column in table.c if column.name in wanted]
+    sums = [func.sum(table.c[name]) for name in asked.measures]
     statement = select(*keys, *sums).where(table.c.day >= span.first, table.c.day <= span.last)
     if asked.live_only and asked.of != "decisions":
         statement = statement.where(table.c.purpose == "live")
-    statement = statement.group_by(*keys).order_by(*keys)
-    rows = await connection.execute(statement)
-    return tuple(_sums(row, asked) for row in rows if row[-1] is not None)
+    rows = await connection.execute(statement.group_by(*keys))
+    names = [column.name for column in keys]
+    found = [_sums(row, names, asked) for row in rows if row[-1] is not None]
+    return tuple(sorted(found, key=lambda one: [(v is None, v or "") for v in one.by]))
 
 
-def _dimension(table: Table, name: Dimension) -> ColumnElement[Any]:
-    # Literals, not parameters: PostgreSQL must see that it groups by what it selects.
-    if name == "model":
-        named = table.c.provider + literal_column("'/'") + table.c.model
-        return func.nullif(named, literal_column("'/'"))
-    return func.nullif(table.c[_COLUMNS.get(name, name)], literal_column("''"))
+def _columns(name: Dimension) -> tuple[str, ...]:
+    match name:
+        case "model":
+            return ("provider", "model")
+        case "key":
+            return ("key_id",)
+        case _:
+            return (name,)
 
 
-def _sums(row: Row[Any], asked: Asked) -> Sums:
-    keys = len(asked.by)
+def _sums(row: Row[Any], names: Sequence[str], asked: Asked) -> Sums:
+    values = dict(zip(names, row, strict=False))
+    by = tuple("/".join(filter(None, map(values.__getitem__, _columns(n)))) for n in asked.by)
     # PostgreSQL's sums are decimals.
-    amounts = dict(zip(asked.measures, map(int, row[keys:]), strict=True))
-    return Sums(tuple(row[:keys]), amounts)
+    amounts = dict(zip(asked.measures, map(int, row[len(names) :]), strict=True))
+    return Sums(tuple(value or None for value in by), amounts)
