@@ -53,6 +53,7 @@ from llmrouter.store.engine import DatabaseAddress, read_address
 from llmrouter.store.expiry import RowLimits
 from llmrouter.store.opening import Store, StoreSettings, open_store
 from llmrouter.store.packing import BodyPolicy
+from llmrouter.store.prices import Prices
 from llmrouter.store.reader import LedgerReader
 from llmrouter.store.retention import BodyLimits
 from llmrouter.store.writer import LedgerSettings
@@ -133,11 +134,23 @@ async def changing_configuration(
 
     Raises `StoreError`; `DatabaseInUse` when a server holds it.
     """
+    async with changing_prices(settings, keyring) as (configuration, _):
+        yield configuration
+
+
+@contextlib.asynccontextmanager
+async def changing_prices(
+    settings: Settings, keyring: Keyring
+) -> AsyncIterator[tuple[ActiveConfiguration, Prices]]:
+    """The configuration and the prices of a ledger that no server holds, to be changed.
+
+    Raises `StoreError`; `DatabaseInUse` when a server holds it.
+    """
     async with open_store(store_settings(settings), SystemClock()) as store:
         read = partial(read_configuration, settings=settings, keyring=keyring)
         configuration = ActiveConfiguration(store.versions, store.prices, store.ledger, read)
         await configuration.start()
-        yield configuration
+        yield configuration, store.prices
 
 
 async def _join(
@@ -208,6 +221,7 @@ async def _join(
         explainer=Pipeline(deciding, (), tasks),
         ledger=store.ledger,
         versions=store.versions,
+        prices=store.prices,
         reader=store.reader,
         keyring=keyring,
         traffic=traffic,

@@ -13,10 +13,18 @@ from pydantic import ValidationError
 from llmrouter.cli.output import as_json, fail, print_json, print_table, run
 from llmrouter.cli.parameters import moment
 from llmrouter.cli.price_sources import SourceName, read_source
-from llmrouter.cli.pricing import current_prices, model_meant, model_prices, state_prices
+from llmrouter.cli.pricing import (
+    RepricingOrder,
+    current_prices,
+    model_meant,
+    model_prices,
+    recompute_costs,
+    state_prices,
+)
 from llmrouter.core.clock import SystemClock
 from llmrouter.core.prices import PriceCard, Rate, UnitClass
 from llmrouter.policy.stated_prices import StatedPrice
+from llmrouter.store.repricing import Repricing
 from llmrouter.web.price_rows import show_card
 
 COLUMNS: Final = ("model", "input", "output", "cache read", "cache write", "since", "by", "id")
@@ -151,6 +159,57 @@ def set_(
     _tell_changes(changes)
     if (changes["added"][0]["before"] or {}).get("origin") == "configuration":
         click.echo("the configuration names a price of this model, which counts over this one")
+
+
+@command.command(
+    epilog="\b\nExamples:\n  llmrouter prices recompute --since 7d --dry-run\n"
+    "  llmrouter prices recompute --since 2026-11-01 --until 2026-11-15 --model openai/gpt-4o"
+)
+@click.option(
+    "--since",
+    "since_us",
+    metavar="WHEN",
+    required=True,
+    callback=moment,
+    help="Requests from then on: an age (24h, 7d) or a date.",
+)
+@click.option("--until", "until_us", metavar="WHEN", callback=moment, help="Requests before it.")
+@click.option("--model", help="Only this model's calls.")
+@click.option(
+    "--current-configuration",
+    is_flag=True,
+    help="Prices of the running configuration count for all times, as if earlier ones were wrong.",
+)
+@click.option("--dry-run", is_flag=True, help="Tell what would change, and change nothing.")
+@as_json
+def recompute(
+    since_us: int,
+    until_us: int | None,
+    model: str | None,
+    current_configuration: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Compute costs anew with the prices that are known now for the time of each request.
+
+    Costs that a provider reported stay, and a known cost never becomes unknown.  Each correction
+    is an event of its own (attempt.repriced) that says what was there before.
+    """
+    clock = SystemClock()
+    target = None if model is None else run(model_meant(model, clock))
+    order = RepricingOrder(Repricing(since_us, until_us, target), current_configuration, dry_run)
+    found = run(recompute_costs(order, clock))
+    if as_json:
+        print_json({"dry_run": dry_run, **found})
+        return
+    verb = "would be corrected" if dry_run else "corrected"
+    click.echo(
+        f"{found['requests']:,} requests looked at, {found['changed']:,} costs {verb} "
+        f"({found['newly_known']:,} were unknown): "
+        f"${found['before_usd']:.6f} → ${found['after_usd']:.6f}"
+    )
+    if found["without_events"]:
+        click.echo(f"{found['without_events']:,} requests' events are no longer kept; they stay")
 
 
 source_argument = click.argument("source", type=click.Choice(get_args(SourceName)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +19,43 @@ from llmrouter.pipeline.active import ActiveConfiguration
 from llmrouter.policy.price_changes import StatedBy
 from llmrouter.policy.stated_prices import StatedPrice
 from llmrouter.settings import Settings, read_keyring, read_settings
-from llmrouter.web.price_rows import show_changes
+from llmrouter.store.errors import DatabaseInUse
+from llmrouter.store.repricing import Repricing
+from llmrouter.web.price_rows import show_changes, show_repriced
+from llmrouter.web.rows import show_time
 
 AT_ONCE = 1_000
 """Prices in one call to the server."""
 
 SERVER_TIMEOUT_S = 60.0
+
+
+SUMMED = ("requests", "changed", "newly_known", "before_usd", "after_usd", "without_events")
+"""What steps of computing costs anew add up."""
+
+
+@dataclass(frozen=True, slots=True)
+class RepricingOrder:
+    """Whose costs to compute anew, and with which prices."""
+
+    wanted: Repricing
+    current_configuration: bool
+    dry_run: bool
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """As ``POST /prices/recompute`` takes it."""
+        target, until_us = self.wanted.target, self.wanted.until_us
+        document: dict[str, Any] = {
+            "since": show_time(self.wanted.since_us),
+            "current_configuration": self.current_configuration,
+            "dry_run": self.dry_run,
+        }
+        if until_us is not None:
+            document["until"] = show_time(until_us)
+        if target is not None:
+            document["model"] = target.name
+        return document
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +93,52 @@ async def model_meant(name: str, clock: Clock) -> Target:
     if not pinned:
         fail(f"`{name}` is a route, not a model; routes cost what their models cost")
     return Target(pinned[0].provider, pinned[0].model)
+
+
+async def recompute_costs(order: RepricingOrder, clock: Clock) -> Mapping[str, Any]:
+    """Computes costs anew in the ledger, or through the server that holds it; gives the sums."""
+    # It loads every room of the store and the server: commands that only read go without.
+    from llmrouter.bootstrap import changing_prices
+
+    settings, keyring = read_settings(), read_keyring()
+    try:
+        async with changing_prices(settings, keyring) as (active, prices):
+            now_us = clock.now_us()
+            book = active.book
+            if order.current_configuration:
+                book = book.assuming(book.configured(now_us))
+
+            async def step(after_id: int) -> Mapping[str, Any]:
+                found = await prices.reprice(
+                    order.wanted, book, after_id=after_id, dry_run=order.dry_run
+                )
+                return show_repriced(found)
+
+            return await _to_the_end(step)
+    except DatabaseInUse:
+
+        async def ask(after_id: int) -> Mapping[str, Any]:
+            answer: Mapping[str, Any] = call_server(
+                settings,
+                "POST",
+                "/prices/recompute",
+                {**order.document, "after": after_id},
+                timeout_s=SERVER_TIMEOUT_S,
+            )
+            return answer
+
+        return await _to_the_end(ask)
+
+
+async def _to_the_end(step: Callable[[int], Awaitable[Mapping[str, Any]]]) -> Mapping[str, Any]:
+    """Every step after the other, summed up."""
+    sums: dict[str, Any] = dict.fromkeys(SUMMED, 0)
+    after: int | None = 0
+    while after is not None:
+        found = await step(after)
+        sums = {name: sums[name] + found[name] for name in SUMMED}
+        after = found["next"]
+    return sums
 
 
 async def state_prices(

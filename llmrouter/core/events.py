@@ -193,6 +193,20 @@ class AttemptFailed(_AttemptEnded):
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptRepriced:
+    """An attempt's cost was computed anew; what it was said to cost stands beside it."""
+
+    kind: ClassVar[str] = "attempt.repriced"
+    n: int
+    cost_nusd: int | None
+    cost_basis: CostBasis
+    price_id: int | None
+    previous_cost_nusd: int | None
+    previous_cost_basis: CostBasis
+    previous_price_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class FallbackTaken:
     """The next target was asked; ``reason`` is the error class that made it so."""
 
@@ -394,6 +408,7 @@ EventData = (
     | AttemptFirstToken
     | AttemptSucceeded
     | AttemptFailed
+    | AttemptRepriced
     | FallbackTaken
     | HedgeTaken
     | RetryWithheld

@@ -15,6 +15,7 @@ from llmrouter.core.events import (
     AccountUnlocked,
     AttemptFailed,
     AttemptFirstToken,
+    AttemptRepriced,
     AttemptStarted,
     AttemptSucceeded,
     BreakerClosed,
@@ -69,6 +70,7 @@ class _Facts:
         "first_token_us",
         "last_dt_us",
         "received",
+        "repriced",
         "started",
         "validated",
     )
@@ -82,6 +84,8 @@ class _Facts:
         """By attempt number, with the moment in µs after the request was received."""
         self.first_token_us: dict[int, int] = {}
         self.ended: dict[int, AttemptSucceeded | AttemptFailed] = {}
+        self.repriced: dict[int, AttemptRepriced] = {}
+        """By attempt number, the last word on its cost."""
         self.last_dt_us = 0
 
 
@@ -125,6 +129,9 @@ def _gather(events: Iterable[Event]) -> _Facts:
                 if ended.n not in facts.started:
                     raise ValueError(f"attempt {ended.n} ended and never started")
                 facts.ended[ended.n] = ended
+            case AttemptRepriced() as repriced:
+                facts.repriced[repriced.n] = repriced
+                continue  # its moment is the correction's, not the request's
             case AttemptFirstToken() as token:
                 facts.first_token_us[token.n] = token.first_token_us
             case RequestValidated() as validated:
@@ -187,6 +194,7 @@ def _attempt_row(request_id: int, facts: _Facts, n: int) -> AttemptRow:
     failed = ended if isinstance(ended, AttemptFailed) else None
     first_token_us = ended.first_token_us
     usage = ended.usage
+    priced = facts.repriced.get(n, ended)
     return AttemptRow(
         request_id=request_id,
         n=n,
@@ -217,9 +225,9 @@ def _attempt_row(request_id: int, facts: _Facts, n: int) -> AttemptRow:
         output_image_tokens=ended.output_image_tokens,
         web_searches=ended.web_searches,
         usage_source=ended.usage_source,
-        cost_nusd=ended.cost_nusd,
-        cost_basis=ended.cost_basis,
-        price_id=ended.price_id,
+        cost_nusd=priced.cost_nusd,
+        cost_basis=priced.cost_basis,
+        price_id=priced.price_id,
         provider_request_id=ended.provider_request_id,
     )
 

@@ -16,6 +16,7 @@ from llmrouter.core.prices import PriceCard, Rate
 from llmrouter.policy.price_book import PriceBook
 from llmrouter.store.changes import PRICES, announce
 from llmrouter.store.engine import kind_of, snapshot
+from llmrouter.store.repricing import Repriced, Repricing, reprice_step
 from llmrouter.store.schema import price, price_card
 from llmrouter.store.writer import LedgerWriter
 
@@ -71,6 +72,18 @@ class Prices(StoredPrices):
             return (card for card in cards if _identity(card) not in known)
 
         return await self._writer.transact(lambda connection: self._change(connection, added))
+
+    async def reprice(
+        self, wanted: Repricing, book: PriceBook, *, after_id: int = 0, dry_run: bool = False
+    ) -> Repriced:
+        """Corrects the costs of the next requests by this book; to be called until it gives no
+        ``last_id`` any more."""
+        now_us = self._clock.now_us()
+        return await self._writer.transact(
+            lambda connection: reprice_step(
+                connection, wanted, book, now_us=now_us, after_id=after_id, dry_run=dry_run
+            )
+        )
 
     async def configure(self, cards: Sequence[PriceCard]) -> PriceBook:
         """The book once these, from now on, are all that the configuration says of prices."""

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
+
+from sqlalchemy import Connection
 
 from llmrouter.core.ledger import AttemptRow, RequestRow
 from llmrouter.store.schema import (
@@ -18,6 +20,7 @@ from llmrouter.store.schema import (
     SUMMED,
     SUMMED_CLASSES,
 )
+from llmrouter.store.statements import Statements, run
 
 Key = tuple[str | int, ...]
 
@@ -66,6 +69,24 @@ def add_up(rollups: Rollups, more: Rollups) -> None:
         sums = getattr(rollups, f.name)
         for key, measures in getattr(more, f.name).items():
             _add(sums, key, measures)
+
+
+def difference(after: Rollups, before: Rollups) -> Rollups:
+    """What is to be added to the usage rows so that they sum up other rows than before."""
+    changed = Rollups()
+    add_up(changed, after)
+    add_up(changed, _negated(before))
+    return changed
+
+
+def write_rollups(connection: Connection, to: Statements, rollups: Rollups) -> None:
+    """Adds to the usage rows."""
+    run(connection, to.sum_hour, _rows(rollups.hours))
+    run(connection, to.sum_day, _rows(rollups.days))
+    run(connection, to.sum_mode, _rows(rollups.modes))
+    run(connection, to.sum_total, _rows(rollups.totals))
+    run(connection, to.sum_attempt_day, _rows(rollups.attempt_days))
+    run(connection, to.sum_decision_day, _rows(rollups.decision_days))
 
 
 def hour_of(at_us: int) -> str:
@@ -180,3 +201,17 @@ def _bucket(duration_us: int) -> int:
 def _add(table: dict[Key, list[int]], key: Key, measures: list[int]) -> None:
     sums = table.get(key)
     table[key] = measures if sums is None else [a + b for a, b in zip(sums, measures, strict=True)]
+
+
+def _rows(sums: dict[Key, list[int]]) -> list[tuple[Any, ...]]:
+    return [(*key, *measures) for key, measures in sums.items() if any(measures)]
+
+
+def _negated(rollups: Rollups) -> Rollups:
+    sums = {f.name: getattr(rollups, f.name) for f in fields(Rollups)}
+    return Rollups(
+        **{
+            name: {key: [-measure for measure in measures] for key, measures in table.items()}
+            for name, table in sums.items()
+        }
+    )

@@ -20,7 +20,7 @@ from llmrouter.store.heads import HeadKey, KnownHeads
 from llmrouter.store.packing import FRESH_FOR, BodyPolicy, PackedBody, RecentMessages, deflate
 from llmrouter.store.records import Payload
 from llmrouter.store.recovery import find_abandoned
-from llmrouter.store.rollups import Key, sum_up
+from llmrouter.store.rollups import sum_up, write_rollups
 from llmrouter.store.statements import ATTEMPT_COLUMNS, REQUEST_COLUMNS, run, statements_for
 
 T = TypeVar("T")
@@ -141,7 +141,7 @@ class Scribe:
         heads = self._heads.store(connection, batch.events)
         events = self._heads.tuples(batch.events, heads)
         run(connection, to.add_event if again else to.insert_event, events)
-        self._write_rollups(connection, batch)
+        write_rollups(connection, to, sum_up(batch.requests, batch.attempts))
         # Nodes that write the same rows must take them in the same order.
         breakers = [_breaker_tuple(batch.breakers[key]) for key in sorted(batch.breakers)]
         run(connection, to.set_breaker, breakers)
@@ -159,15 +159,6 @@ class Scribe:
             # Last, because whoever counts here makes every other node wait for its commit.
             run(connection, to.announce, [(AVAILABILITY,)])
         return heads, last_uses
-
-    def _write_rollups(self, connection: Connection, batch: Batch) -> None:
-        rollups, to = sum_up(batch.requests, batch.attempts), self._statements
-        run(connection, to.sum_hour, _rows(rollups.hours))
-        run(connection, to.sum_day, _rows(rollups.days))
-        run(connection, to.sum_mode, _rows(rollups.modes))
-        run(connection, to.sum_total, _rows(rollups.totals))
-        run(connection, to.sum_attempt_day, _rows(rollups.attempt_days))
-        run(connection, to.sum_decision_day, _rows(rollups.decision_days))
 
     def _write_bodies(
         self, connection: Connection, bodies: Sequence[PackedBody]
@@ -204,10 +195,6 @@ def _reset_tuple(row: CooldownRow) -> tuple[Any, ...]:
     of_accounts = f"{row.target}#"
     age_us = row.updated_us
     return (row.reason, age_us, row.target, len(of_accounts), of_accounts, age_us)
-
-
-def _rows(sums: dict[Key, list[int]]) -> list[tuple[Any, ...]]:
-    return [(*key, *measures) for key, measures in sums.items()]
 
 
 def _stored_requests(connection: Connection, ids: Sequence[int]) -> set[int]:

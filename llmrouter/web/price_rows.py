@@ -8,7 +8,8 @@ from typing import Any
 from llmrouter.core.prices import PriceCard
 from llmrouter.core.usage import NUSD_PER_USD
 from llmrouter.policy.price_changes import PriceChanges
-from llmrouter.web.rows import show_time
+from llmrouter.store.repricing import Repriced
+from llmrouter.web.rows import show_time, show_usd
 
 
 def show_card(card: PriceCard) -> dict[str, Any]:
@@ -31,6 +32,19 @@ def show_card(card: PriceCard) -> dict[str, Any]:
         "origin": card.origin,
         "source": card.source,
         "config_version": card.config_version,
+    }
+
+
+def show_repriced(found: Repriced) -> dict[str, Any]:
+    """What a step of computing costs anew came to; ``next`` is where the next one goes on."""
+    return {
+        "requests": found.requests,
+        "changed": found.changed,
+        "newly_known": found.newly_known,
+        "before_usd": show_usd(found.before_nusd),
+        "after_usd": show_usd(found.after_nusd),
+        "without_events": found.without_events,
+        "next": found.last_id,
     }
 
 

@@ -20,6 +20,7 @@ from llmrouter.pipeline.ports import Keyring, Ledger, Versions
 from llmrouter.pipeline.runner import Pipeline
 from llmrouter.pipeline.stages.classify import Classify
 from llmrouter.pipeline.traffic import Traffic
+from llmrouter.store.prices import Prices
 from llmrouter.store.reader import LedgerReader
 
 EXTENSION = "llmrouter"
@@ -37,6 +38,7 @@ class Services:
     """The forward stages without `call`: nothing is sent, nothing is accounted."""
     ledger: Ledger
     versions: Versions
+    prices: Prices
     reader: LedgerReader
     keyring: Keyring
     traffic: Traffic
