@@ -271,10 +271,14 @@ class Availability:
     def _lock(self, exchange: Exchange, target: Target, verdict: Verdict, now_us: int) -> None:
         key = (target.provider, target.account)
         previous = self._locks.get(key)
-        seconds = next_lock_s(verdict, previous.seconds if previous else None)
+        is_locked = previous is not None and previous.until_us > now_us
+        # What was under way when it was locked says nothing new: it doubles no time.
+        seconds = next_lock_s(verdict, previous.seconds if previous and not is_locked else None)
         if seconds is None:
             return
         until_us = now_us + round(seconds * 1e6)
+        if previous is not None and until_us <= previous.until_us:
+            return  # like a cooldown's, its end only moves outwards
         self._locks[key] = Lock(until_us, seconds, verdict.reason)
         self._locked_us[key] = now_us
         exchange.emit(AccountLocked(*key, until_us=until_us, reason=verdict.reason))
