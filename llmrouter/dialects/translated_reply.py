@@ -92,7 +92,7 @@ class TranslatedReply:
         except ValueError as error:
             if frame.is_whole:
                 raise self._observer.fault("bad_body", "the reply is no JSON object") from error
-            self._observer.note("bad_event")
+            self._observer.skip()
             return []
 
     def _write(self, deltas: Iterable[Delta]) -> bytes:

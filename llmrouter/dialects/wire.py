@@ -79,6 +79,8 @@ class Observed:
     output_characters: int = 0
     done: bool = False
     """The provider's terminator was seen: nothing that may follow matters."""
+    skipped_events: int = 0
+    """Events that could not be read and were left out."""
     notes: list[str] = field(default_factory=list)
 
 

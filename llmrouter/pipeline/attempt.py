@@ -372,7 +372,9 @@ class Attempt:
         }
 
     def _notes(self, reply: UpstreamReply, observed: Observed) -> Iterator[str]:
-        yield from observed.notes
+        for note in observed.notes:
+            is_counted = note == "bad_event" and observed.skipped_events > 1
+            yield f"{note}={observed.skipped_events}" if is_counted else note
         if reply.reconnected:
             yield "conn_retry"
         if self._exchange.has_left and self._exchange.drain_s > 0:

@@ -286,6 +286,9 @@ GOOD: dict[str, tuple[Script, str | None]] = {
     ),
     "18 U+2028 inside a text": (stream("Fine.\u2028\u0085", FINISH, DONE), None),
     "18x a line that is no JSON": (stream("Fine.", b"data: {oops\n\n", FINISH, DONE), "bad_event"),
+    "18x many such lines": (
+        stream("Fine.", *[b"data: {oops\n\n"] * 3, FINISH, DONE), "bad_event=3"
+    ),
     "18x a line that is no UTF-8": (
         stream("Fine.", b'data: {"choices": "\xff\xfe"}\n\n', FINISH, DONE), "bad_event"
     ),

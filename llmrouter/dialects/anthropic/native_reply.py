@@ -86,7 +86,7 @@ class NativeReply:
         except ValueError as error:
             if frame.is_whole:
                 raise self._observer.fault("bad_body", "the reply is no JSON object") from error
-            self._observer.note("bad_event")
+            self._observer.skip()
             return None
         for delta in deltas:
             self._observer.see(delta)

@@ -109,7 +109,8 @@ class ChunkStream:
         if event.name == "error":
             raise self._watch.read_error_event(document, event.data)
         if document is None:
-            self._drop(event, "bad_event")
+            self._watch.skip()
+            self._junk = self._junk or event.raw
             return None
         if not isinstance(document, dict):
             self._drop(event, "foreign_event")

@@ -46,6 +46,11 @@ class Watch:
         if word not in self.observed.notes:
             self.observed.notes.append(word)
 
+    def skip(self) -> None:
+        """Counts an event that cannot be read and is left out."""
+        self.observed.skipped_events += 1
+        self.note("bad_event")
+
     def fault(self, kind: FaultKind, message: str) -> AttemptError:
         """A failure at the place that the reply has come to."""
         return AttemptError(kind, self.phase, message)

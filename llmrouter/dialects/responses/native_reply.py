@@ -91,7 +91,7 @@ class NativeReply:
             if frame.is_whole:
                 raise self._observer.fault("bad_body", "the reply is no JSON object") from error
             if frame.data.strip() != DONE:
-                self._observer.note("bad_event")
+                self._observer.skip()
             return None
         for delta in deltas:
             self._observer.see(delta)
