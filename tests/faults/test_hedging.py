@@ -72,6 +72,16 @@ def after(gate: asyncio.Event, then: Script) -> Script:
     return script
 
 
+def late(then: Script) -> Script:
+    """Long after another one would have been asked."""
+
+    async def script(wire: Wire, seen: Seen) -> None:
+        await asyncio.sleep(5 * SOON_MS / 1000)
+        await then(wire, seen)
+
+    return script
+
+
 def kinds(story: Story) -> list[str]:
     return [attempt["kind"] for attempt in story.attempts]
 
@@ -177,9 +187,7 @@ async def test_a_request_that_is_at_fault_ends_both(
 async def test_a_target_without_another_is_waited_for(
     provider: Provider, router: RunningRouter
 ) -> None:
-    gate = asyncio.Event()
-    provider.on("first", after(gate, answer()))
-    asyncio.get_running_loop().call_later(0.05, gate.set)
+    provider.on("first", late(answer()))
     reply = await send(router, streamed=False, model="alone")
     assert router.ledger.story(reply).outcomes == ["succeeded"]
 
@@ -189,9 +197,7 @@ async def test_the_budget_bounds_hedges_too(provider: Provider, router: RunningR
     await router.router.services.configuration.replace(
         {**document, "retries": {"share": 0, "floor": 0}}, author="test"
     )
-    gate = asyncio.Event()
-    provider.on("first", after(gate, answer()))
-    asyncio.get_running_loop().call_later(0.1, gate.set)
+    provider.on("first", late(answer()))
     reply = await send(router, streamed=False)
     await router.router.services.configuration.replace(document, author="test")
     story = router.ledger.story(reply)
@@ -226,9 +232,7 @@ async def test_how_long_to_wait_is_what_the_ledger_knows_of_the_model(
         for _ in range(LEAST_ANSWERS - 1):
             await send(router, streamed=True, model="known")
     # One too few: nothing is known, and nobody else is asked.
-    gate = asyncio.Event()
-    provider.on("first", after(gate, answer()))
-    asyncio.get_running_loop().call_later(0.1, gate.set)
+    provider.on("first", late(answer()))
     async with running_router(sqlite_database, document) as router:
         reply = await send(router, streamed=True, model="known")
         assert router.ledger.story(reply).outcomes == ["succeeded"]
