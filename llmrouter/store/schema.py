@@ -8,7 +8,7 @@ views of `llmrouter.store.views`, in dollars and ISO times.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     JSON,
@@ -32,6 +32,17 @@ Big: Final = BigInteger().with_variant(Integer(), "sqlite")
 Json: Final = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 metadata: Final = MetaData()
+
+
+def _index_by_id(name: str, column: Column[Any]) -> None:
+    """An index that gives the requests with a value in the order of their ids.
+
+    SQLite's have the id at their end in any case, and would store it twice.
+    """
+    known = text(f"{column.name} IS NOT NULL")
+    Index(name, column, sqlite_where=known).ddl_if(dialect="sqlite")
+    Index(name, column, column.table.c.id, postgresql_where=known).ddl_if(dialect="postgresql")
+
 
 request = Table(
     "request",
@@ -89,12 +100,16 @@ Index(
     sqlite_where=text("key_id IS NOT NULL"),
     postgresql_where=text("key_id IS NOT NULL"),
 )
+_index_by_id("ix_request_conversation", request.c.conversation_id)
+# What lists of requests are filtered by.
+_index_by_id("ix_request_category", request.c.category)
+_index_by_id("ix_request_model", request.c.model)
 Index(
-    "ix_request_conversation",
-    request.c.conversation_id,
+    "ix_request_not_live",
+    request.c.purpose,
     request.c.id,
-    sqlite_where=text("conversation_id IS NOT NULL"),
-    postgresql_where=text("conversation_id IS NOT NULL"),
+    sqlite_where=text("purpose <> 'live'"),
+    postgresql_where=text("purpose <> 'live'"),
 )
 Index(
     "ix_request_client_request",

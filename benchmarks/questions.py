@@ -1,0 +1,81 @@
+"""``python -m benchmarks.questions --ledger FILE``: what reading a large ledger costs.
+
+Asks what ``/metrics``, reports and pages of ``/requests`` ask, each some times, and prints the
+median and the worst as a table, in milliseconds of the process's own time and of the clock.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+from benchmarks.traffic import DAY_US, NEWEST_US
+from llmrouter.core.ids import id_floor
+from llmrouter.store.engine import read_address
+from llmrouter.store.opening import open_reader
+from llmrouter.store.queries.requests import RequestFilter
+from llmrouter.store.reader import LedgerReader
+
+TIMES: Final = 7
+
+Question = Callable[[LedgerReader], Awaitable[object]]
+
+
+def questions() -> dict[str, Question]:
+    """Every question by its name."""
+    asked: dict[str, Question] = {
+        "/metrics": lambda reader: reader.metrics(None),
+        "/metrics?since=24h": lambda reader: reader.metrics(NEWEST_US - DAY_US),
+        "/metrics?since=30d": lambda reader: reader.metrics(NEWEST_US - 30 * DAY_US),
+        "costs by day, key, model, category": lambda reader: reader.costs_by_day(
+            since_day="2026-01-01"
+        ),
+    }
+    deep = id_floor(NEWEST_US - 25 * DAY_US)
+    for name, wanted in (
+        ("", RequestFilter()),
+        ("ending=failed", RequestFilter(ending="failed")),
+        ("category=reasoning", RequestFilter(category="reasoning")),
+        ("category (of none)", RequestFilter(category="nobody's")),
+        ("model=ollama/qwen3:8b", RequestFilter(model="ollama/qwen3:8b")),
+        ("category and model", RequestFilter(category="reasoning", model="ollama/qwen3:8b")),
+        ("ending and category", RequestFilter(ending="interrupted", category="reasoning")),
+        ("since=24h", RequestFilter(since_us=NEWEST_US - DAY_US)),
+    ):
+        for place, before_id in (("first page", None), ("deep page", deep)):
+            asked[f"/requests {name}, {place}"] = _page(wanted, before_id)
+    return asked
+
+
+def _page(wanted: RequestFilter, before_id: int | None) -> Question:
+    return lambda reader: reader.request_page(before_id=before_id, wanted=wanted)
+
+
+async def measure(path: Path) -> None:
+    address = read_address(f"sqlite:///{path.absolute()}", path.parent)
+    print("| question | median ms | worst ms | CPU ms |\n|---|---|---|---|")
+    async with open_reader(address) as reader:
+        for name, ask in questions().items():
+            clock_ms, cpu_ms = [], []
+            for _ in range(TIMES):
+                begun, cpu = time.perf_counter(), time.process_time()
+                await ask(reader)
+                clock_ms.append((time.perf_counter() - begun) * 1000)
+                cpu_ms.append((time.process_time() - cpu) * 1000)
+            median, worst = statistics.median(clock_ms), max(clock_ms)
+            print(f"| {name} | {median:.1f} | {worst:.1f} | {statistics.median(cpu_ms):.1f} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ledger", type=Path, required=True, help="an SQLite ledger")
+    asyncio.run(measure(parser.parse_args().ledger))
+
+
+if __name__ == "__main__":
+    main()
