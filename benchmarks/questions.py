@@ -16,7 +16,7 @@ from typing import Final
 
 from benchmarks.traffic import DAY_US, NEWEST_US
 from llmrouter.core.ids import id_floor
-from llmrouter.store.engine import read_address
+from llmrouter.store.engine import DatabaseAddress, read_address
 from llmrouter.store.opening import open_reader
 from llmrouter.store.queries.requests import RequestFilter
 from llmrouter.store.reader import LedgerReader
@@ -56,8 +56,7 @@ def _page(wanted: RequestFilter, before_id: int | None) -> Question:
     return lambda reader: reader.request_page(before_id=before_id, wanted=wanted)
 
 
-async def measure(path: Path) -> None:
-    address = read_address(f"sqlite:///{path.absolute()}", path.parent)
+async def measure(address: DatabaseAddress) -> None:
     print("| question | median ms | worst ms | CPU ms |\n|---|---|---|---|")
     async with open_reader(address) as reader:
         for name, ask in questions().items():
@@ -74,7 +73,8 @@ async def measure(path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ledger", type=Path, required=True, help="an SQLite ledger")
-    asyncio.run(measure(parser.parse_args().ledger))
+    path: Path = parser.parse_args().ledger
+    asyncio.run(measure(read_address(f"sqlite:///{path.absolute()}", path.parent)))
 
 
 if __name__ == "__main__":
