@@ -25,6 +25,7 @@ from llmrouter.pipeline.assigning import Assigner
 from llmrouter.pipeline.availability import Availability
 from llmrouter.pipeline.classifiers import Keywords, Local, TextClassifier
 from llmrouter.pipeline.conversations import Conversations, ConversationState, Turns
+from llmrouter.pipeline.estimator import Estimator
 from llmrouter.pipeline.following import Following
 from llmrouter.pipeline.knowledge import Knowledge
 from llmrouter.pipeline.means import Means
@@ -106,11 +107,13 @@ async def running(
         configuration = ActiveConfiguration(store.versions, store.prices, store.ledger, read)
         await configuration.start()
         await _import_at_start(configuration, config_file)
-        router = await _join(settings, keyring, store, upstream, configuration, clock)
+        estimator = Estimator(await store.token_ratios.load())
+        router = await _join(settings, keyring, store, upstream, configuration, estimator, clock)
         stack.push_async_callback(router.tasks.cancel)
         watched = config_file or Path(CONFIG_FILE)
         router.tasks.start(_watch(configuration, watched), name="watch configuration file")
         router.tasks.start(_purge(store), name="purge bodies")
+        router.tasks.start(estimator.run(store.token_ratios), name="keep what was learnt")
         if store.shared:
             following = _following(store, configuration, router.services.availability, clock)
             router.tasks.start(following.run(), name="follow other nodes")
@@ -122,6 +125,7 @@ async def running(
             yield router
         finally:
             await router.tasks.settle(timeout_s=0)
+            await estimator.keep_in(store.token_ratios)
             stopped = ServerStopped(store.node, router.drained.drained, router.drained.cut)
             store.ledger.note([Event(0, stopped)])
 
@@ -159,6 +163,7 @@ async def _join(
     store: Store,
     upstream: HttpUpstream,
     configuration: ActiveConfiguration,
+    estimator: Estimator,
     clock: Clock,
 ) -> Router:
     availability = Availability(clock, await store.reader.availability(clock.now_us()))
@@ -166,7 +171,7 @@ async def _join(
     knowledge = Knowledge(clock)
     tasks = Tasks()
     traffic = Traffic(settings.max_requests)
-    assigner = Assigner(keyring, DIALECTS, codec)
+    assigner = Assigner(keyring, DIALECTS, codec, estimator)
     model_classifier = partial(
         ModelClassifier,
         upstream=upstream,
@@ -208,7 +213,7 @@ async def _join(
             tasks=tasks,
         ),
         "count": Pipeline(
-            forward=(receive, *deciding, Count(upstream, keyring, DIALECTS)),
+            forward=(receive, *deciding, Count(upstream, keyring, DIALECTS, estimator)),
             closing=(account,),
             tasks=tasks,
         ),

@@ -38,6 +38,7 @@ _ROWS: Final[Mapping[str, str]] = {
     "message": "The messages of these bodies, each once.",
     "replays": "One row per replay; it is overwritten while the replay goes on.",
     "replay_results": "One row per request of a replay: what happened, and what would have.",
+    "token_ratio": "What was learnt of how models count tokens, by model and kind of content.",
     "response_state": "Conversations of the Responses API, by the reply to go on from.",
 }
 """What a table has one row for."""

@@ -60,10 +60,10 @@ class ReplyObserver:
             case Started():
                 seen.response_model = delta.model or seen.response_model
             case TextDelta() | ReasoningDelta() | RefusalDelta() | ArgumentsDelta():
-                seen.output_characters += len(delta.text)
+                seen.add_text(delta.text)
                 seen.first_token = seen.first_token or bool(delta.text)
             case ToolCallStarted():
-                seen.output_characters += len(delta.name)
+                seen.add_text(delta.name)
                 self.calls_tools = seen.first_token = True
             case PartProduced():
                 seen.first_token = True

@@ -77,11 +77,19 @@ class Observed:
     raw_usage: Mapping[str, Any] | None = None
     reported_cost_nusd: int | None = None
     output_characters: int = 0
+    output_extra_bytes: int = 0
+    """By how much the UTF-8 form of what was said is longer: it tells scripts apart."""
     done: bool = False
     """The provider's terminator was seen: nothing that may follow matters."""
     skipped_events: int = 0
     """Events that could not be read and were left out."""
     notes: list[str] = field(default_factory=list)
+
+    def add_text(self, text: str) -> None:
+        """Takes in a piece of what was said."""
+        self.output_characters += len(text)
+        if not text.isascii():
+            self.output_extra_bytes += len(text.encode("utf-8", "surrogatepass")) - len(text)
 
 
 class ReplyReader(Protocol):

@@ -14,6 +14,7 @@ from llmrouter.core.upstream import UpstreamCall
 from llmrouter.dialects.limits import within_output
 from llmrouter.dialects.wire import Codec, Dialect, TargetFacts
 from llmrouter.pipeline.attempt import Assignment
+from llmrouter.pipeline.estimator import Estimator
 from llmrouter.pipeline.ports import Keyring
 from llmrouter.policy.needs import key_variable
 from llmrouter.policy.table import RoutingTable
@@ -47,6 +48,7 @@ class Assigner:
     keyring: Keyring
     dialects: Mapping[DialectName, Dialect]
     codec: Codecs
+    estimator: Estimator
 
     def assign(self, task: Task, table: RoutingTable) -> Assignment:
         """The call, ready to be sent."""
@@ -85,4 +87,5 @@ class Assigner:
             limits=limits,
             report_cost=task.kind == "chat" and table.config.routing.report_cost_in_usage,
             deadline_us=task.deadline_us,
+            estimator=self.estimator,
         )

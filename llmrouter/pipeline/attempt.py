@@ -23,20 +23,14 @@ from llmrouter.core.events import (
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import AttemptKind, AttemptOutcome, Target
 from llmrouter.core.upstream import UpstreamCall, UpstreamReply
-from llmrouter.core.usage import (
-    BILLED_CLASSES,
-    UNKNOWN_COST,
-    Cost,
-    CostBasis,
-    Usage,
-    UsageSource,
-)
 from llmrouter.dialects.wire import Codec, Dialect, Observed, ReplyReader, TargetFacts
 from llmrouter.pipeline.clocks import OutOfTime, ReadingClocks
+from llmrouter.pipeline.costing import Costing
+from llmrouter.pipeline.estimator import Estimator
 from llmrouter.pipeline.exchange import Exchange
 from llmrouter.pipeline.ports import Upstream
 from llmrouter.policy.failures import Verdict
-from llmrouter.policy.pricing import cost_of, estimate_tokens
+from llmrouter.policy.token_counts import count_by_length
 
 ERROR_BODY_BYTES = 64 * 1024
 """How much of an error reply is read: messages are short, and some errors are whole web pages."""
@@ -51,8 +45,6 @@ PROVIDER_REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-generation-id", 
 
 RECORDED_LOSSES = 100
 """A long conversation may lose the same field in each of its messages."""
-
-_NOTHING_BILLED = Cost(0, "computed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +67,7 @@ class Assignment:
     timeouts: TimeoutsConfig
     limits: LimitsConfig
     report_cost: bool
+    estimator: Estimator
     deadline_us: int
 
 
@@ -97,7 +90,12 @@ class Attempt:
         self._exchange = exchange
         self._assignment = assignment
         self._upstream = upstream
-        self._card = exchange.table.price(assignment.target, exchange.started_us)
+        self._costing = Costing(
+            assignment.target.name,
+            assignment.request,
+            exchange.table.price(assignment.target, exchange.started_us),
+            assignment.estimator,
+        )
         self._connection = AsyncExitStack()
         self._conversation: _Conversation | None = None
         self._begun_us = exchange.elapsed_us()
@@ -167,7 +165,7 @@ class Attempt:
             content_type=reply.headers.get("content-type", ""),
             event_bytes=assignment.limits.event_bytes,
             body_bytes=assignment.limits.response_body_bytes,
-            cost_of=self._cost_in_usage if assignment.report_cost else None,
+            cost_of=self._costing.nusd if assignment.report_cost else None,
             facts=assignment.facts,
         )
         self._conversation = _Conversation(reply, chunks, reader)
@@ -218,10 +216,8 @@ class Attempt:
         """Gives the connection back and books a success."""
         observed = self._reading.reader.observed
         await self.aclose()
-        usage = observed.usage or self._estimate()
-        source: UsageSource = "provider" if observed.usage is not None else "estimated"
-        account = self._account(usage, source, may_have_billed=True)
-        self._book(AttemptSucceeded(**self._facts("succeeded"), **account))
+        costs = self._costing.of_whole(observed)
+        self._book(AttemptSucceeded(**self._facts("succeeded"), **costs))
 
     def fail(self, error: AttemptError, verdict: Verdict, message: str) -> None:
         """Books a failure; ``message`` is redacted already.  `aclose` is still to be called."""
@@ -236,7 +232,7 @@ class Attempt:
         self._book(
             AttemptFailed(
                 **facts,
-                **self._account_partial(may_have_billed=verdict.may_have_billed),
+                **self._costing.of_part(self._observed, may_have_billed=verdict.may_have_billed),
                 error_class=verdict.error_class,
                 phase=error.phase,
                 reason=verdict.reason,
@@ -257,7 +253,7 @@ class Attempt:
         self._book(
             AttemptFailed(
                 **self._facts("cancelled"),
-                **self._account_partial(may_have_billed=True),
+                **self._costing.of_part(self._observed, may_have_billed=True),
                 error_class="gone",
                 phase="stream" if self.committed else "first_token",
                 reason=reason,
@@ -268,6 +264,11 @@ class Attempt:
         """Gives the connection back, or closes it when the reply was not read to its end."""
         self._clocks.close()
         await self._connection.aclose()
+
+    @property
+    def _observed(self) -> Observed | None:
+        """What was seen of the reply; None before there is one."""
+        return self._conversation.reader.observed if self._conversation else None
 
     @property
     def _reading(self) -> _Conversation:
@@ -282,12 +283,12 @@ class Attempt:
         self._clocks.allow(window_s)
         content = b""
         try:
-            while not self._at_end and estimate_tokens(observed.output_characters) < wanted_tokens:
+            while not self._at_end and count_by_length(observed.output_characters) < wanted_tokens:
                 content += await self._advance("first_token")
         except AttemptError as error:
             if error.kind != "timeout":
                 raise
-            tokens = estimate_tokens(observed.output_characters)
+            tokens = count_by_length(observed.output_characters)
             raise AttemptError(
                 "too_slow", "first_token", f"about {tokens} tokens in the first {window_s:g} s"
             ) from None
@@ -379,52 +380,6 @@ class Attempt:
             yield "conn_retry"
         if self._exchange.has_left and self._exchange.drain_s > 0:
             yield "drained"
-
-    def _account_partial(self, *, may_have_billed: bool) -> dict[str, Any]:
-        """Usage and cost of an attempt that did not come to its end."""
-        observed = self._conversation.reader.observed if self._conversation else None
-        if observed is not None and observed.usage is not None:
-            return self._account(observed.usage, "provider", may_have_billed=may_have_billed)
-        if observed is not None and observed.first_token:
-            return self._account(self._estimate(), "estimated", may_have_billed=may_have_billed)
-        return self._account(None, "none", may_have_billed=may_have_billed)
-
-    def _account(
-        self, usage: Usage | None, source: UsageSource, *, may_have_billed: bool
-    ) -> dict[str, Any]:
-        cost = self._cost(usage, source, may_have_billed=may_have_billed)
-        usage = usage or Usage()
-        return {
-            **{name: getattr(usage, name) for name in BILLED_CLASSES},
-            "usage_source": source,
-            "cost_nusd": cost.nusd,
-            "cost_basis": cost.basis,
-            "price_id": cost.price_id,
-        }
-
-    def _cost(self, usage: Usage | None, source: UsageSource, *, may_have_billed: bool) -> Cost:
-        """The provider's own figure beats ours, and counted tokens beat estimated ones."""
-        observed = self._conversation.reader.observed if self._conversation else None
-        if observed is not None and observed.reported_cost_nusd is not None:
-            return Cost(observed.reported_cost_nusd, "provider_reported")
-        if usage is None:
-            return UNKNOWN_COST if may_have_billed else _NOTHING_BILLED
-        nusd = self._cost_in_usage(usage)
-        if nusd is None:
-            return UNKNOWN_COST
-        basis: CostBasis = "computed" if source == "provider" else "estimated"
-        return Cost(nusd, basis, self._card.id if self._card else None)
-
-    def _cost_in_usage(self, usage: Usage) -> int | None:
-        return None if self._card is None else cost_of(usage, self._card)
-
-    def _estimate(self) -> Usage:
-        """Tokens by our own count, from what was sent and what arrived."""
-        observed = self._reading.reader.observed
-        return Usage(
-            uncached_input_tokens=estimate_tokens(len(self._assignment.call.body)),
-            text_output_tokens=estimate_tokens(observed.output_characters),
-        )
 
 
 async def _close(chunks: AsyncIterator[bytes]) -> None:

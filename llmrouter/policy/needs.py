@@ -10,7 +10,7 @@ from llmrouter.core.capabilities import NOTHING_LEARNED, Learned, Provenance
 from llmrouter.core.configuration import ModelConfig, ProviderConfig
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import Candidate, Need, Refusal, Target
-from llmrouter.policy.pricing import estimate_tokens
+from llmrouter.policy.token_counts import count_by_length
 
 HasKey = Callable[[str], bool]
 """Whether an environment variable holds a key."""
@@ -99,4 +99,4 @@ def estimate_input_tokens(request: ChatRequest) -> int:
     """About how many tokens the request's messages have, on the low side: a target is refused for
     its window only when the texts alone are surely too long."""
     characters = sum(len(turn.text) for turn in request.turns)
-    return estimate_tokens(characters)
+    return count_by_length(characters)

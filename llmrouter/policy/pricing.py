@@ -1,4 +1,4 @@
-"""What tokens cost, in whole nano-dollars, and how many there probably were when nobody counted."""
+"""What tokens cost, in whole nano-dollars."""
 
 from __future__ import annotations
 
@@ -11,12 +11,6 @@ from llmrouter.core.prices import PriceCard, Rate, ServiceTier, UnitClass
 from llmrouter.core.usage import Usage, nusd_from_usd
 
 MILLION: Final = 1_000_000
-
-# Fitted by eye to what tokenizers of 2024-2026 make of English, French, code, Russian and Chinese:
-# four ASCII characters to a token; a Chinese character (two bytes beyond its first) about one.
-CHARACTERS_PER_TOKEN: Final = 4
-TOKENS_PER_TEN_EXTRA_BYTES: Final = 4
-
 
 _UNIT_CLASSES: Final[Mapping[str, UnitClass]] = {
     "uncached_input_tokens": "input",
@@ -87,23 +81,6 @@ def _first(*prices: float | None) -> float | None:
 
 def _per_million(usd: float | None) -> float | None:
     return None if usd is None else float(Decimal(str(usd)) * MILLION)
-
-
-def estimate_tokens(characters: int, utf8_bytes: int | None = None) -> int:
-    """About how many tokens a text has, from its length alone.
-
-    ``utf8_bytes`` tells scripts apart: Chinese needs a token per character, English a quarter.
-    Without it the text is taken for ASCII.
-    """
-    extra_bytes = max(0, utf8_bytes - characters) if utf8_bytes is not None else 0
-    return -(-characters // CHARACTERS_PER_TOKEN) + extra_bytes * TOKENS_PER_TEN_EXTRA_BYTES // 10
-
-
-def estimate_text_tokens(text: str) -> int:
-    """About how many tokens this text has."""
-    if text.isascii():
-        return estimate_tokens(len(text))
-    return estimate_tokens(len(text), len(text.encode("utf-8", "surrogatepass")))
 
 
 def _divided(amount: int, divisor: int) -> int:

@@ -30,6 +30,7 @@ from llmrouter.store.replays import ReplayKeeper
 from llmrouter.store.retention import BodyLimits, Purged, purge_step
 from llmrouter.store.scribe import Scribe
 from llmrouter.store.spill import Spill
+from llmrouter.store.token_ratios import TokenRatios
 from llmrouter.store.versions import ConfigurationVersions
 from llmrouter.store.writer import LedgerSettings, LedgerWriter
 
@@ -64,6 +65,7 @@ class Store:
     versions: ConfigurationVersions
     replays: ReplayKeeper
     prices: Prices
+    token_ratios: TokenRatios
     recovered: int
     _limits: BodyLimits
     _row_limits: RowLimits
@@ -139,6 +141,7 @@ async def open_store(settings: StoreSettings, clock: Clock) -> AsyncIterator[Sto
             versions=ConfigurationVersions(reading, ledger, clock),
             replays=ReplayKeeper(ledger, clock),
             prices=Prices(reading, ledger, clock),
+            token_ratios=TokenRatios(reading, ledger),
             recovered=recovered,
             _limits=settings.body_limits,
             _row_limits=settings.row_limits,

@@ -546,3 +546,14 @@ replay_results = Table(
     Column("data", Json),
     sqlite_with_rowid=False,
 )
+
+# What our own token counts came to and what providers reported, by model (`provider/model`) and
+# kind of content; older counts fade.
+token_ratio = Table(
+    "token_ratio",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("counted_tokens", Float(53), nullable=False),
+    Column("reported_tokens", Float(53), nullable=False),
+)

@@ -66,6 +66,7 @@ class Statements:
         self.reset_cooldown = self._reset_cooldown()
         self.announce = self._announce()
         self.set_node = self._set_node()
+        self.set_token_ratio = self._set(schema.token_ratio)
         # PostgreSQL's alone: a lock until the end of the transaction.
         self.take_turn = "SELECT pg_advisory_xact_lock(%s, %s)"
         self.use_message = self._compile(
@@ -90,6 +91,14 @@ class Statements:
             name: table.c[name] + statement.excluded[name] for name in measures
         }
         return self._upsert(statement, table, sums)
+
+    def _set(self, table: Table) -> str:
+        """Replaces the row with the same key."""
+        statement = self._into(table)
+        values: dict[str, ColumnElement[Any]] = {
+            c.name: statement.excluded[c.name] for c in table.columns if not c.primary_key
+        }
+        return self._upsert(statement, table, values)
 
     def _set_unless_newer(self, table: Table, age: str = "updated_us") -> str:
         """Replaces the row with the same key, if this one is not older: spilled rows come late."""

@@ -15,8 +15,6 @@ from llmrouter.core.prices import PriceCard, Rate
 from llmrouter.core.usage import Usage
 from llmrouter.policy.pricing import (
     cost_of,
-    estimate_text_tokens,
-    estimate_tokens,
     rates_from_config,
 )
 from tests.prices import charging
@@ -155,28 +153,3 @@ def test_an_unknown_price_stays_unknown_and_a_free_one_is_free() -> None:
         "input_image",
     }
     assert {rate.nusd_per_million_units for rate in rates} == {0}
-
-
-@pytest.mark.parametrize(
-    ("text", "least", "most"),
-    [
-        ("", 0, 0),
-        ("a", 1, 1),
-        ("The quick brown fox jumps over the lazy dog. " * 10, 90, 130),
-        ("Le vif renard brun saute par-dessus le chien paresseux. " * 10, 120, 180),
-        ("快速的棕色狐狸跳过懒狗。" * 10, 80, 160),
-        ("Быстрая коричневая лиса прыгает через ленивую собаку. " * 10, 120, 400),
-    ],
-)
-def test_estimates_are_of_the_right_size_in_every_script(text: str, least: int, most: int) -> None:
-    assert least <= estimate_text_tokens(text) <= most
-
-
-@given(st.text(), st.text())
-def test_a_longer_text_is_never_estimated_shorter(text: str, more: str) -> None:
-    assert estimate_text_tokens(text + more) >= estimate_text_tokens(text)
-
-
-def test_characters_alone_are_taken_for_ascii() -> None:
-    assert estimate_tokens(400) == 100
-    assert estimate_tokens(400, utf8_bytes=1_200) > 400

@@ -91,10 +91,11 @@ class Watch:
                 continue
             spoken = choice.get(member)
             if isinstance(spoken, dict):
-                characters = spoken_characters(spoken)
-                if characters is not None:
+                texts = spoken_texts(spoken)
+                if texts is not None:
                     observed.first_token = True
-                    observed.output_characters += characters
+                    for text in texts:
+                        observed.add_text(text)
             reason = choice.get("finish_reason")
             if reason:
                 is_changed |= self._finish(choice, reason)
@@ -157,10 +158,10 @@ def known_finish_reason(reason: object) -> str:
     return word if word in _FINISH_REASONS else _FINISH_REASON_MEANINGS.get(word, "stop")
 
 
-def spoken_characters(message: Mapping[str, Any]) -> int | None:
-    """How much a delta or message says, in characters; None when it is no semantic delta."""
+def spoken_texts(message: Mapping[str, Any]) -> list[str] | None:
+    """What a delta or message says; None when it is no semantic delta."""
     if len(message) == 1 and type(message.get("content")) is str:
-        return len(message["content"]) or None  # the common delta
+        return [message["content"]] if message["content"] else None  # the common delta
     spoken = [text for name in _TEXTS if (text := message.get(name))]
     calls = message.get("tool_calls")
     functions = [
@@ -175,20 +176,16 @@ def spoken_characters(message: Mapping[str, Any]) -> int | None:
             spoken += [function.get(name) for name in ("name", "arguments", "input")]
     if not spoken and not functions and not any(message.get(name) for name in _THINGS):
         return None
-    return sum([_length(text) for text in spoken])
+    return [text for said in spoken for text in _texts(said)]
 
 
-def _length(text: object) -> int:
+def _texts(said: object) -> list[str]:
     """Of a text, or of a list of parts (Mistral's ``thinking`` nests once more)."""
-    if isinstance(text, str):
-        return len(text)
-    if not isinstance(text, list):
-        return 0
-    length = 0
-    for part in text:
+    if isinstance(said, str):
+        return [said]
+    texts: list[str] = []
+    for part in said if isinstance(said, list) else ():
         if isinstance(part, dict):
-            length += len(part["text"]) if isinstance(part.get("text"), str) else 0
-            inner = part.get("thinking")
-            if isinstance(inner, list):
-                length += sum(len(str(p.get("text", ""))) for p in inner if isinstance(p, dict))
-    return length
+            text = part.get("text")
+            texts += [text] if isinstance(text, str) else _texts(part.get("thinking"))
+    return texts

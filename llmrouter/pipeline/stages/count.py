@@ -9,9 +9,10 @@ from llmrouter.core.errors import AttemptError, NotFound
 from llmrouter.core.routing import DialectName, Target
 from llmrouter.core.upstream import UpstreamCall
 from llmrouter.dialects.wire import CountingDialect, Dialect
+from llmrouter.pipeline.estimator import Estimator
 from llmrouter.pipeline.exchange import Exchange, Reply
 from llmrouter.pipeline.ports import Keyring, Upstream
-from llmrouter.policy.needs import estimate_input_tokens, key_variable
+from llmrouter.policy.needs import key_variable
 
 COUNT_S = 5.0
 """How long a provider may take to count; a client asks before every turn."""
@@ -24,11 +25,16 @@ class Count:
     name = "count"
 
     def __init__(
-        self, upstream: Upstream, keyring: Keyring, dialects: Mapping[DialectName, Dialect]
+        self,
+        upstream: Upstream,
+        keyring: Keyring,
+        dialects: Mapping[DialectName, Dialect],
+        estimator: Estimator,
     ) -> None:
         self._upstream = upstream
         self._keyring = keyring
         self._dialects = dialects
+        self._estimator = estimator
 
     async def __call__(self, exchange: Exchange) -> None:
         dialect = exchange.dialect
@@ -39,7 +45,8 @@ class Count:
         if target is not None:
             tokens = await self._ask(exchange, dialect, target)
         if tokens is None:
-            tokens = estimate_input_tokens(exchange.request)
+            model = "" if target is None else target.name
+            tokens = self._estimator.input_tokens(model, exchange.request)
         exchange.reply = Reply(200, "application/json", dialect.count_body(tokens))
 
     async def _ask(

@@ -1,0 +1,92 @@
+"""`Costing`: what one attempt used and cost, and who says so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+from llmrouter.core.prices import PriceCard
+from llmrouter.core.requests import ChatRequest
+from llmrouter.core.usage import (
+    BILLED_CLASSES,
+    UNKNOWN_COST,
+    Cost,
+    CostBasis,
+    Usage,
+    UsageSource,
+)
+from llmrouter.dialects.wire import Observed
+from llmrouter.pipeline.estimator import Estimator
+from llmrouter.policy.pricing import cost_of
+
+_NOTHING_BILLED: Final = Cost(0, "computed")
+
+
+class Costing:
+    """Usage and cost of one call, as the fields of the event that ends it.
+
+    ``card`` is the price at the request's time, None where nobody knows one.
+    """
+
+    def __init__(
+        self, model: str, request: ChatRequest, card: PriceCard | None, estimator: Estimator
+    ) -> None:
+        self._model = model
+        self._request = request
+        self._card = card
+        self._estimator = estimator
+
+    def nusd(self, usage: Usage) -> int | None:
+        """What this usage costs, in nano-dollars; None when it is not known."""
+        return None if self._card is None else cost_of(usage, self._card)
+
+    def of_whole(self, observed: Observed) -> dict[str, Any]:
+        """Of a reply that came to its end; the estimator learns from it."""
+        if observed.usage is None:
+            return self._fields(self._estimate(observed), "estimated", observed)
+        self._estimator.learn(self._model, self._request, observed)
+        return self._fields(observed.usage, "provider", observed)
+
+    def of_part(self, observed: Observed | None, *, may_have_billed: bool) -> dict[str, Any]:
+        """Of a reply that did not; None when none began."""
+        if observed is not None and observed.first_token and observed.finish_reason is None:
+            return self._fields(self._so_far(observed), "estimated", observed)
+        if observed is not None and observed.usage is not None:
+            return self._fields(observed.usage, "provider", observed)
+        if observed is not None and observed.first_token:
+            return self._fields(self._estimate(observed), "estimated", observed)
+        cost = UNKNOWN_COST if may_have_billed else _NOTHING_BILLED
+        return _fields(Usage(), "none", cost)
+
+    def _so_far(self, observed: Observed) -> Usage:
+        """Providers that count the prompt at the start have counted next to nothing of the answer:
+        Anthropic's ``message_start`` says one token."""
+        estimate = self._estimate(observed)
+        said = observed.usage
+        if said is None or said.input_tokens is None:
+            return estimate
+        made = max(said.text_output_tokens or 0, estimate.text_output_tokens or 0)
+        return replace(said, text_output_tokens=made)
+
+    def _estimate(self, observed: Observed) -> Usage:
+        return self._estimator.usage(self._model, self._request, observed)
+
+    def _fields(self, usage: Usage, source: UsageSource, observed: Observed) -> dict[str, Any]:
+        """The provider's own figure beats ours, and counted tokens beat estimated ones."""
+        if observed.reported_cost_nusd is not None:
+            return _fields(usage, source, Cost(observed.reported_cost_nusd, "provider_reported"))
+        nusd = self.nusd(usage)
+        if nusd is None or self._card is None:
+            return _fields(usage, source, UNKNOWN_COST)
+        basis: CostBasis = "computed" if source == "provider" else "estimated"
+        return _fields(usage, source, Cost(nusd, basis, self._card.id))
+
+
+def _fields(usage: Usage, source: UsageSource, cost: Cost) -> dict[str, Any]:
+    return {
+        **{name: getattr(usage, name) for name in BILLED_CLASSES},
+        "usage_source": source,
+        "cost_nusd": cost.nusd,
+        "cost_basis": cost.basis,
+        "price_id": cost.price_id,
+    }

@@ -1,0 +1,26 @@
+"""What is learnt of how models count tokens.
+
+Revision: 0010, after 0009
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "token_ratio",
+        sa.Column("model", sa.Text(), primary_key=True, nullable=False),
+        sa.Column("kind", sa.Text(), primary_key=True, nullable=False),
+        sa.Column("counted_tokens", sa.Float(53), nullable=False),
+        sa.Column("reported_tokens", sa.Float(53), nullable=False),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("token_ratio")
