@@ -20,6 +20,7 @@ from llmrouter.dialects.registry import DIALECTS, codec
 from llmrouter.documents import read_configuration
 from llmrouter.pipeline.assigning import Assigner
 from llmrouter.pipeline.conversations import Conversations
+from llmrouter.pipeline.estimator import Estimator
 from llmrouter.pipeline.knowledge import Knowledge
 from llmrouter.pipeline.means import Means
 from llmrouter.pipeline.repeats import Repeats
@@ -169,6 +170,7 @@ async def _parts(
 ) -> tuple[Sender, Stages]:
     availability = Onlooker(clock, await store.reader.availability(clock.now_us()))
     knowledge = Knowledge(clock)
+    estimator = Estimator(await store.token_ratios.load())
 
     def call(kind: AttemptKind) -> Call:
         return Call(
@@ -176,7 +178,7 @@ async def _parts(
                 upstream=upstream,
                 availability=availability,
                 ledger=store.ledger,
-                assigner=Assigner(keyring, DIALECTS, codec),
+                assigner=Assigner(keyring, DIALECTS, codec, estimator),
                 knowledge=knowledge,
                 repeats=Repeats(clock),
                 tails=Tails(store.reader.tails, lambda: False, clock),  # nobody is hedged

@@ -17,7 +17,11 @@ REQUEST = parse(b'{"model": "lab/fast", "messages": [{"role": "user", "content":
 CARD = PriceCard(
     "lab",
     "fast",
-    (Rate("input", 1_000_000_000), Rate("output", 2_000_000_000)),
+    (
+        Rate("input", 1_000_000_000),
+        Rate("output", 2_000_000_000),
+        Rate("cache_read", 100_000_000),
+    ),
     valid_from_us=0,
     origin="manual",
     id=7,
