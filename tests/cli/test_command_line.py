@@ -28,6 +28,7 @@ ELSEWHERE = (
     "llmrouter demo",
     "llmrouter config compare",
     "llmrouter import",
+    "llmrouter prices import",
     "llmrouter reconcile",
     "llmrouter replay",
 )
