@@ -11,10 +11,6 @@ from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
@@ -55,10 +51,12 @@ def upgrade(address: DatabaseAddress) -> None:
 
 def downgrade(address: DatabaseAddress, revision: str) -> None:
     """Takes the schema back to an older revision (``base``: to nothing); its data is lost."""
+    from llmrouter.store import alembic_runs  # it says why it is loaded late
+
     _transact(
         address,
         open_for_writing(address),
-        lambda connection: command.downgrade(_alembic(connection), revision),
+        lambda connection: alembic_runs.downgrade(connection, _migrations_folder(), revision),
     )
 
 
@@ -85,21 +83,26 @@ def require_current(address: DatabaseAddress) -> None:
 
 def newest_revision() -> str:
     """The revision that this program works with."""
-    head = ScriptDirectory.from_config(_alembic()).get_current_head()
-    if head is None:
-        raise StoreError(f"no migrations in {_migrations_folder()}: reinstall llmrouter")
-    return head
+    return max(known_revisions())
 
 
 def known_revisions() -> set[str]:
-    """Every revision that this program can work its way up from, and the newest."""
-    scripts = ScriptDirectory.from_config(_alembic())
-    return {script.revision for script in scripts.walk_revisions()}
+    """Every revision that this program can work its way up from, and the newest.
+
+    They are numbered in the order of the chain, and each file's name begins with its number.
+    """
+    files = (_migrations_folder() / "versions").glob("[0-9]*_*.py")
+    known = {file.name.partition("_")[0] for file in files}
+    if not known:
+        raise StoreError(f"no migrations in {_migrations_folder()}: reinstall llmrouter")
+    return known
 
 
 def revision_of(connection: Connection) -> str | None:
     """The revision of a connection's database."""
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
 def create_views(connection: Connection) -> None:
@@ -145,7 +148,9 @@ def _upgrade(address: DatabaseAddress, connection: Connection) -> None:
         raise DatabaseTooNew(address.shown, found, newest)
     missing_views = set(VIEW_NAMES).difference(inspect(connection).get_view_names())
     if found != newest or missing_views:
-        command.upgrade(_alembic(connection), "head")
+        from llmrouter.store import alembic_runs  # it says why it is loaded late
+
+        alembic_runs.upgrade(connection, _migrations_folder())
 
 
 def _transact(address: DatabaseAddress, engine: Engine, work: Callable[[Connection], T]) -> T:
@@ -156,13 +161,6 @@ def _transact(address: DatabaseAddress, engine: Engine, work: Callable[[Connecti
         raise explained(address, error) from error
     finally:
         engine.dispose()
-
-
-def _alembic(connection: Connection | None = None) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_migrations_folder()).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    return config
 
 
 def _migrations_folder() -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 
@@ -250,3 +251,23 @@ def test_a_start_that_was_killed_while_migrating_leaves_no_trace(
     assert migrate.current(empty_database) is None
     migrate.upgrade(empty_database)
     assert migrate.current(empty_database) == migrate.newest_revision()
+
+
+def test_the_migrations_files_are_named_for_their_place_in_the_chain() -> None:
+    folder = Path(__file__).parents[2] / "migrations"
+    scripts = ScriptDirectory(str(folder))
+    chain = [script.revision for script in scripts.walk_revisions()]
+    assert chain == sorted(migrate.known_revisions(), reverse=True)
+    assert scripts.get_current_head() == migrate.newest_revision()
+
+
+def test_a_database_that_is_up_to_date_is_opened_without_alembic(tmp_path: Path) -> None:
+    migrate.upgrade(read_address(None, tmp_path))
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from llmrouter.store.engine import read_address\n"
+        "from llmrouter.store.migrate import upgrade\n"
+        f"upgrade(read_address(None, Path({str(tmp_path)!r})))\n"
+        "sys.exit('alembic' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
