@@ -27,6 +27,7 @@ test: $(VENV)/.ready-dev
 
 bench: $(VENV)/.ready-run
 	@$(BIN)/python -m benchmarks --write docs/performance.md
+	@$(BIN)/python -m benchmarks.guard
 
 check: $(VENV)/.ready-dev
 	@$(BIN)/ruff format --check .

@@ -36,7 +36,7 @@ async def measure(provider: Server, ours: Server, begun: float) -> list[Row]:
     await closed_loop(plain, connections=1, until=_after_count(100))
     idle_mb = ours.resident_mb
     rows.append(("memory, idle", f"{idle_mb:.0f} MB"))
-    for connections in (1, 16, 64):
+    for connections in (1, 16, 64, 256):
         before = ours.cpu_s
         result = await closed_loop(plain, connections=connections, until=_after(STAGE_S))
         rows.append((f"{connections} connections", _cost(result, ours.cpu_s - before)))

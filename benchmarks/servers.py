@@ -23,6 +23,10 @@ class Server:
     process: subprocess.Popen[bytes]
     port: int
 
+    def wait(self) -> None:
+        """Until it listens."""
+        _wait_for(self.port)
+
     @property
     def cpu_s(self) -> float:
         """Processor time so far, the kernel's for it included."""
