@@ -88,9 +88,9 @@ def show(model: str, as_json: bool) -> None:
 
 @command.command(
     name="set",
-    epilog="\b\nExamples:\n  llmrouter prices set lab/fast --input 0.15 --output 0.60\n"
+    epilog="\b\nExamples:\n  llmrouter prices set ollama/llama3.2 --input 0.05 --output 0.10\n"
     "  llmrouter prices set openai/gpt-4o --input 2 --output 8 --price web_search=10000\n"
-    "  llmrouter prices set lab/fast --input 0.10 --output 0.40 --from 2026-12-01",
+    "  llmrouter prices set openai/gpt-4o --input 2.5 --output 10 --from 2026-12-01",
 )
 @click.argument("model")
 @click.option("--input", "input_", metavar="USD", required=True, help="Input.")
@@ -221,8 +221,7 @@ file_argument = click.argument(
 @command.command(
     name="import",
     epilog="\b\nExamples:\n  llmrouter prices import genai-prices\n"
-    "  llmrouter prices import litellm-json model_prices_and_context_window.json --dry-run\n"
-    "  llmrouter prices import openrouter\n  llmrouter prices import csv prices.csv",
+    "  llmrouter prices import csv prices.csv --dry-run",
 )
 @source_argument
 @file_argument

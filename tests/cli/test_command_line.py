@@ -111,6 +111,9 @@ def test_the_reference_is_what_the_commands_say() -> None:
 
 def test_every_example_of_the_reference_works(ledger: Path, invoke: Invoke) -> None:
     (ledger / "prompts.jsonl").write_text('{"text": "Fix my Python code", "category": "code"}\n')
+    (ledger / "prices.csv").write_text(
+        "model,unit_class,usd_per_million\nopenai/gpt-4.1,input,2\nopenai/gpt-4.1,output,8\n"
+    )
     shutil.copy(ledger / "data" / "llmrouter.db", ledger / "copy-of-llmrouter.db")
     tried = [example for example in examples() if not example.startswith(ELSEWHERE)]
     for example in tried:
