@@ -48,6 +48,8 @@ from llmrouter.pipeline.tails import Tails
 from llmrouter.pipeline.tasks import Tasks
 from llmrouter.pipeline.traffic import Drained, Traffic
 from llmrouter.policy.classifier import LocalClassifier
+from llmrouter.replay.asking import Replays
+from llmrouter.replay.desk import ReplayDesk
 from llmrouter.settings import Bodies, Keyring, Settings
 from llmrouter.store.changes import AVAILABILITY, CONFIGURATION, PRICES
 from llmrouter.store.engine import DatabaseAddress, read_address
@@ -218,6 +220,11 @@ async def _join(
             tasks=tasks,
         ),
     }
+    read = partial(read_configuration, settings=settings, keyring=keyring)
+    made_with = Replays(
+        store.reader.replays, store.reader.versions, store.reader.prices, read, keyring
+    )
+    desk = ReplayDesk(made_with, store.replays, tasks, clock, _same_ledger(settings))
     services = Services(
         configuration=configuration,
         availability=availability,
@@ -228,6 +235,7 @@ async def _join(
         versions=store.versions,
         prices=store.prices,
         reader=store.reader,
+        replays=desk,
         keyring=keyring,
         traffic=traffic,
         dialects=DIALECTS,
@@ -311,6 +319,16 @@ def store_settings(settings: Settings) -> StoreSettings:
         row_limits=RowLimits(settings.requests_days or None, settings.events_days or None),
         node=settings.node if "node" in settings.model_fields_set else None,
     )
+
+
+def _same_ledger(settings: Settings) -> dict[str, str]:
+    """The variables by which another process of ours finds the same ledger."""
+    found = {"LLMROUTER_DATA_DIR": str(settings.data_dir)}
+    if settings.database_url is not None:
+        found["LLMROUTER_DATABASE_URL"] = settings.database_url.get_secret_value()
+    if settings.routing_mode is not None:
+        found["ROUTING_MODE"] = settings.routing_mode
+    return found
 
 
 def _body_policy(bodies: Bodies) -> BodyPolicy:

@@ -23,7 +23,7 @@ COMMANDS: Final = {
     "requests": ("llmrouter.cli.requests", "List requests, or tell the whole story of one."),
     "prices": ("llmrouter.cli.prices", "Show, set and import what models charge."),
     "errors": ("llmrouter.cli.errors", "List requests that were rejected, and why."),
-    "replay": ("llmrouter.cli.replay", "Send logged requests through another configuration."),
+    "replay": ("llmrouter.cli.replay", "Say what another configuration would have done."),
     "import": ("llmrouter.cli.importing", "Bring in the logs of other gateways and tools."),
     "report": ("llmrouter.cli.report", "Say what traffic cost, how fast it was, how it failed."),
     "reconcile": ("llmrouter.cli.reconcile", "Hold a vendor's invoice against the ledger."),

@@ -102,13 +102,19 @@ async def bring_in(file: Path, document: Mapping[str, Any], note: str | None) ->
         made = await active.replace(document, author=IMPORTED, note=note)
         return Made(made.number, _AT_NEXT_START)
 
-    def through_server(settings: Settings, running: ConfigurationVersion) -> Made:
-        if running.document == document:
-            return Made(running.number, "", changed=False)
-        answer = call_server(settings, "PUT", "/config", document, query={"note": note})
-        return Made(answer["version"], _at(settings))
+    return await change_ledger(through_store, _replaced_by_server(document, note))
 
-    return await change_ledger(through_store, through_server)
+
+async def adopt(document: Mapping[str, Any], note: str) -> Made:
+    """Makes a document the running configuration; one that says the same changes nothing."""
+
+    async def through_store(active: ActiveConfiguration) -> Made:
+        if active.version.document == document:
+            return Made(active.version.number, "", changed=False)
+        made = await active.replace(document, author=AUTHOR, note=note)
+        return Made(made.number, _AT_NEXT_START)
+
+    return await change_ledger(through_store, _replaced_by_server(document, note))
 
 
 async def roll_back(number: int) -> Made:
@@ -123,6 +129,18 @@ async def roll_back(number: int) -> Made:
         return Made(answer["version"], _at(settings))
 
     return await change_ledger(through_store, through_server)
+
+
+def _replaced_by_server(
+    document: Mapping[str, Any], note: str
+) -> Callable[[Settings, ConfigurationVersion], Made]:
+    def through_server(settings: Settings, running: ConfigurationVersion) -> Made:
+        if running.document == document:
+            return Made(running.number, "", changed=False)
+        answer = call_server(settings, "PUT", "/config", document, query={"note": note})
+        return Made(answer["version"], _at(settings))
+
+    return through_server
 
 
 _AT_NEXT_START = "and counts from the server's next start on"

@@ -1,77 +1,72 @@
-"""``llmrouter replay``: what would another configuration do with the logged requests?"""
+"""``llmrouter replay``: what would another configuration have done with the logged requests?"""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, Literal, get_args
 
 import click
 
-from llmrouter.cli.ledger import database, reading
-from llmrouter.cli.live_output import print_live, showing_progress
-from llmrouter.cli.live_replay import LiveEnd, LiveOrder, read_order, replay_live
-from llmrouter.cli.output import as_json, fail, print_json, run
+from llmrouter.cli import configuration, replaying
+from llmrouter.cli.live_command import LiveAsked, send_live, with_live_options
+from llmrouter.cli.output import as_json, fail, print_json, print_table, run
 from llmrouter.cli.parameters import since, until
-from llmrouter.cli.replay_candidate import CandidateOrder, kept_candidate, read_candidate
-from llmrouter.core.clock import SystemClock
-from llmrouter.core.replay import STALE_US, ReplayRow, ReplayWindow
+from llmrouter.cli.progress import progress_bar
+from llmrouter.cli.replay_candidate import CandidateOrder
+from llmrouter.cli.replay_files import write_csv, write_html
+from llmrouter.cli.replay_report import print_check, print_difference, print_report
+from llmrouter.core.replay import ReplayAsked, ReplayRow, ReplayWindow
 from llmrouter.core.routing import Mode
-from llmrouter.core.usage import nusd_from_usd
-from llmrouter.replay.live import Baseline, LiveOptions
-from llmrouter.settings import read_keyring, read_settings
-from llmrouter.store.errors import DatabaseInUse
+from llmrouter.web.replays import show_replay
+from llmrouter.web.rows import show_time
 
-_count = click.IntRange(min=1)
+_outputs = (
+    click.option("--csv", "csv_file", type=click.Path(dir_okay=False, path_type=Path),
+                 help="Write a row for each request."),
+    click.option("--html", "html_file", type=click.Path(dir_okay=False, path_type=Path),
+                 help="Write the report as one page with charts."),
+    as_json,
+)  # fmt: skip
 
 
-@click.command(
+def _with_outputs(command: Any) -> Any:
+    for option in reversed(_outputs):
+        command = option(command)
+    return command
+
+
+@click.group(
     name="replay",
+    invoke_without_command=True,
     epilog="\b\nExamples:\n"
-    "  llmrouter replay --set 'categories.code.models=[\"openai/gpt-4.1\"]' --live --max-usd 2\n"
-    "  llmrouter replay --config new.json --sample 200 --live --max-usd 5 --judge openai/gpt-4.1\n"
-    "  llmrouter replay --resume 3 --live --max-usd 5",
+    "  llmrouter replay --set 'categories.code.models=[\"openai/gpt-4o-mini\"]' --since 7d\n"
+    "  llmrouter replay --config candidate.json --sample 2000 --html report.html\n"
+    "  llmrouter replay --mode local\n"
+    "  llmrouter replay --check\n"
+    "  llmrouter replay --set 'categories.code.models=[\"openai/gpt-4.1\"]' --live --max-usd 2",
 )
-@click.option(
-    "--config",
-    "file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Try this configuration [the newest version].",
-)
-@click.option("--version", "version", type=_count, help="Try this version.")
-@click.option("--set", "changes", metavar="PATH=JSON", multiple=True, help="Change a value first.")
+@click.option("--config", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="Try this file's configuration.")  # fmt: skip
+@click.option("--version", "version", type=click.IntRange(min=1),
+              help="Try (or change) this version.  [default: the newest]")  # fmt: skip
+@click.option("--set", "changes", multiple=True, metavar="PATH=VALUE",
+              help="Change a value (JSON); may be given several times.")  # fmt: skip
 @click.option("--mode", type=click.Choice(get_args(Mode)), help="Classify in this mode.")
 @since
 @until
 @click.option("--category", help="Only requests of this category.")
 @click.option("--model", help="Only requests that this model answered.")
-@click.option("--key", help="Only requests of this key.")
-@click.option("--limit", type=_count, help="Only the first so many.")
-@click.option("--sample", type=_count, help="Only so many, by lot.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the lot.")
-@click.option("--live", is_flag=True, help="Really send the requests. Costs money.")
-@click.option("--max-usd", type=click.FloatRange(min=0, min_open=True), help="Never spend more.")
-@click.option("--max-requests", type=_count, help="Send no more requests than this.")
-@click.option("--concurrency", type=click.IntRange(1, 64), default=4, show_default=True)
-@click.option(
-    "--baseline",
-    type=click.Choice(get_args(Baseline)),
-    default="logged",
-    show_default=True,
-    help="Compare with what the ledger says of the old answers, or ask the old models, too.",
-)
-@click.option("--judge", metavar="MODEL", help="Who says which answer is better; asks the old too.")
-@click.option(
-    "--max-output-tokens",
-    type=_count,
-    default=8192,
-    show_default=True,
-    help="For requests that set no limit of their own.",
-)
-@click.option("--unchanged", is_flag=True, help="Send also what the same model would answer.")
-@click.option("--allow-unknown-prices", is_flag=True, help="Ask models whose price is not known.")
-@click.option("--resume", type=_count, metavar="ID", help="Go on with a replay.")
-@as_json
+@click.option("--key", "key_id", help="Only requests with this client key.")
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first so many.")
+@click.option("--sample", type=click.IntRange(min=1), help="So many of them, by lot.")
+@click.option("--seed", type=int, default=1, show_default=True, help="For lots and intervals.")
+@click.option("--breakers", type=click.Choice(["then", "ignore"]), default="then",
+              help="Whether breakers and locks of then count.  [default: then]")  # fmt: skip
+@click.option("--prices", type=click.Choice(["then", "today"]), default="then",
+              help="What old costs are counted at.  [default: then]")  # fmt: skip
+@with_live_options
+@click.option("--check", is_flag=True, help="Decide again what was decided: nothing may change.")
+@_with_outputs
 def command(
     file: Path | None,
     version: int | None,
@@ -81,94 +76,169 @@ def command(
     until_us: int | None,
     category: str | None,
     model: str | None,
-    key: str | None,
+    key_id: str | None,
     limit: int | None,
     sample: int | None,
     seed: int,
-    live: bool,
-    max_usd: float | None,
-    max_requests: int | None,
-    concurrency: int,
-    baseline: Baseline,
-    judge: str | None,
-    max_output_tokens: int,
-    unchanged: bool,
-    allow_unknown_prices: bool,
-    resume: int | None,
+    breakers: Literal["then", "ignore"],
+    prices: Literal["then", "today"],
+    check: bool,
+    csv_file: Path | None,
+    html_file: Path | None,
     as_json: bool,
+    **live: Any,
 ) -> None:
-    """Send logged requests to the models that another configuration would choose.
+    """Say what another configuration would have done with the requests in the ledger.
 
-    Rows of a replay have purpose `replay` and count in no figure of production.  What is about to
-    be sent is committed first, with the most that it can cost; the sum of that never passes
-    --max-usd, and a replay that was killed sends nothing twice.
+    Each request is decided again as of the time it came: breakers, cooldowns, keys and
+    conversations as they were.  Nobody is called, unless --live is said: then the requests are
+    really sent to the new models, within a budget.
     """
-    if not live:
-        raise click.UsageError("say --live --max-usd AMOUNT to send the requests")
-    if max_usd is None:
-        raise click.UsageError("--live needs --max-usd: the most that may be spent, in dollars")
+    if click.get_current_context().invoked_subcommand is not None:
+        return
+    window = ReplayWindow(since_us, until_us, category, model, key_id, limit, sample, seed)
     if file is not None and version is not None:
         raise click.UsageError("--config and --version exclude each other")
-    order = LiveOrder(
-        ReplayWindow(since_us, until_us, category, model, key, limit, sample, seed),
-        LiveOptions(
-            max_nusd=nusd_from_usd(max_usd),
-            max_requests=max_requests,
-            concurrency=concurrency,
-            baseline="ask" if judge is not None else baseline,
-            judge=judge,
-            max_output_tokens=max_output_tokens,
-            sends_unchanged=unchanged,
-            allows_unknown_prices=allow_unknown_prices,
+    sent = LiveAsked(**live)
+    if sent.live and (csv_file is not None or html_file is not None):
+        raise click.UsageError("--csv and --html are for replays that send nothing; say --json")
+    if sent.live:
+        wanted = CandidateOrder(file, version, changes, mode)
+        send_live(sent, wanted, window, as_json=as_json)
+        return
+    if sent.resume is not None:
+        raise click.UsageError("--resume is for --live; say `llmrouter replay resume ID`")
+    if sent.max_usd is not None:
+        raise click.UsageError("--max-usd is for --live; nothing is sent without")
+    if check:
+        _check(window, as_json=as_json, tried=bool(file or version or changes or mode))
+        return
+    if not (file or version or changes or mode):
+        raise click.UsageError("say what to try: --config, --set, --mode or --version; or --check")
+    document = None if file is None else run(configuration.checked(file)).document
+    asked = ReplayAsked(
+        window,
+        document=document,
+        document_label=None if file is None else file.name,
+        version=version,
+        changes=changes,
+        mode=mode,
+        breakers=breakers,
+        prices=prices,
+    )
+    with progress_bar("replaying") as progress:
+        row = run(replaying.replayed(asked, progress))
+    _tell(row, csv_file, html_file, as_json=as_json)
+
+
+@command.command(epilog="\b\nExample:\n  llmrouter replay list")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@as_json
+def list(limit: int, as_json: bool) -> None:  # noqa: A001 -- it is the command's name
+    """List the replays that were kept, newest first."""
+    rows = run(replaying.listed(limit))
+    if as_json:
+        print_json({"replays": [_shown(row, whole=False) for row in rows]})
+        return
+    print_table(
+        ("replay", "begun", "kind", "state", "requests", "done", "changed", "candidate"),
+        (
+            (
+                row.id,
+                (show_time(row.created_us) or "")[:16],
+                row.kind,
+                replaying.shown_state(row),
+                row.requests,
+                row.done,
+                row.changed,
+                row.label,
+            )
+            for row in rows
         ),
     )
-    end = run(_live(CandidateOrder(file, version, changes, mode), order, resume))
+
+
+@command.command(epilog="\b\nExample:\n  llmrouter replay show 3 --html replay.html")
+@click.argument("number", type=click.IntRange(min=1))
+@_with_outputs
+def show(number: int, csv_file: Path | None, html_file: Path | None, as_json: bool) -> None:
+    """Show what came out of a replay."""
+    _tell(run(replaying.found(number)), csv_file, html_file, as_json=as_json)
+
+
+@command.command(epilog="\b\nExample:\n  llmrouter replay resume 3")
+@click.argument("number", type=click.IntRange(min=1))
+@_with_outputs
+def resume(number: int, csv_file: Path | None, html_file: Path | None, as_json: bool) -> None:
+    """Go on with a replay that was interrupted."""
+    with progress_bar("replaying") as progress:
+        row = run(replaying.resumed(number, progress))
+    _tell(row, csv_file, html_file, as_json=as_json)
+
+
+@command.command(epilog="\b\nExample:\n  llmrouter replay diff 3 4")
+@click.argument("a", type=click.IntRange(min=1))
+@click.argument("b", type=click.IntRange(min=1))
+@as_json
+def diff(a: int, b: int, as_json: bool) -> None:
+    """Compare two replays, figure by figure."""
+    one, other = run(replaying.found(a)), run(replaying.found(b))
+    for row in (one, other):
+        if row.report is None:
+            fail(f"replay {row.id} is not finished: llmrouter replay resume {row.id}")
     if as_json:
-        print_json({"replay": end.number, **end.report})
+        print_json({"a": _shown(one), "b": _shown(other)})
     else:
-        print_live(end.number, end.report)
+        print_difference(one, other)
 
 
-async def _live(wanted: CandidateOrder, order: LiveOrder, resume: int | None) -> LiveEnd:
-    settings, keyring = read_settings(), read_keyring()
-    async with reading(settings) as ledger:
-        if resume is None:
-            candidate = await read_candidate(wanted, ledger, settings, keyring)
-        else:
-            row = await ledger.replays.get(resume)
-            is_alone = database(settings).path is not None  # the ledger's lock says who runs
-            row = _resumable(resume, row, may_run=not is_alone)
-            kept = read_order(row.options)
-            # How much and how fast may be another; what is sent and compared stays.
-            options = replace(
-                kept.options,
-                max_nusd=order.options.max_nusd,
-                max_requests=order.options.max_requests,
-                concurrency=order.options.concurrency,
-            )
-            order = LiveOrder(kept.window, options)
-            candidate = kept_candidate(row, settings, keyring)
-    try:
-        with showing_progress() as on_progress:
-            return await replay_live(
-                settings, keyring, candidate, order, resumed=resume, on_progress=on_progress
-            )
-    except DatabaseInUse as error:
-        fail(_held(error))
+@command.command(epilog="\b\nExample:\n  llmrouter replay promote 3")
+@click.argument("number", type=click.IntRange(min=1))
+@as_json
+def promote(number: int, as_json: bool) -> None:
+    """Make a replay's candidate the running configuration, as a new version that names it."""
+    row = run(replaying.found(number))
+    if row.candidate is None:
+        fail(f"replay {number} tried no candidate")
+    made = run(configuration.adopt(row.candidate, f"promoted from replay {number}: {row.label}"))
+    if as_json:
+        print_json({"status": "ok", "version": made.number, "changed": made.changed})
+    elif not made.changed:
+        click.echo(f"nothing to change: version {made.number} says the same as replay {number}")
+    else:
+        click.echo(f"replay {number} is configuration version {made.number}, {made.where}")
 
 
-def _resumable(number: int, row: ReplayRow | None, *, may_run: bool) -> ReplayRow:
-    if row is None:
-        fail(f"there is no replay {number}")
-    if row.kind != "live":
-        fail(f"replay {number} sent nothing; only live replays are resumed with --live")
-    if may_run and row.state == "running" and row.updated_us > SystemClock().now_us() - STALE_US:
-        fail(f"replay {number} runs in another process, or did a minute ago; try again then")
-    return row
+@command.command(hidden=True)
+@click.argument("number", type=click.IntRange(min=1))
+def work(number: int) -> None:
+    """Carry out a replay that a server began, and print what it finds for the server."""
+    run(replaying.worked(number))
 
 
-def _held(error: DatabaseInUse) -> str:
-    return (
-        f"{error.what} is in use by {error.holder}. Stop it for the live replay, or keep the "
-        "ledger in PostgreSQL, where both may write"
-    )
+def _check(window: ReplayWindow, *, as_json: bool, tried: bool) -> None:
+    if tried:
+        raise click.UsageError("--check tries nothing: each request runs under its own version")
+    with progress_bar("checking") as progress:
+        found = run(replaying.checked(window, progress))
+    if as_json:
+        print_json(found.document())
+    else:
+        print_check(found)
+    if not found.holds:
+        raise click.exceptions.Exit(1)
+
+
+def _tell(row: ReplayRow, csv_file: Path | None, html_file: Path | None, *, as_json: bool) -> None:
+    if csv_file is not None:
+        run(write_csv(row.id, csv_file))
+    if html_file is not None:
+        write_html(row, html_file)
+    if as_json:
+        print_json(_shown(row))
+    else:
+        print_report(row, replaying.shown_state(row))
+
+
+def _shown(row: ReplayRow, *, whole: bool = True) -> dict[str, Any]:
+    return {**show_replay(row, whole=whole), "state": replaying.shown_state(row)}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from llmrouter.core.ledger import AttemptRow, RequestRow
-from llmrouter.core.routing import Target
+from llmrouter.core.routing import Mode, Target
 
 ReplayKind = Literal["offline", "live"]
 
@@ -35,6 +35,25 @@ class ReplayWindow:
     limit: int | None = None
     sample: int | None = None
     seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayAsked:
+    """An order for a replay: a document, or a version (the newest where none is named), with
+    changes as people write them (``categories.code.models=["a/b"]``), and which requests.
+
+    ``breakers`` says whether what stood in a target's way then counts, ``prices`` at which prices
+    both sides are counted.
+    """
+
+    window: ReplayWindow
+    document: Mapping[str, Any] | None = None
+    document_label: str | None = None
+    version: int | None = None
+    changes: tuple[str, ...] = ()
+    mode: Mode | None = None
+    breakers: Literal["then", "ignore"] = "then"
+    prices: Literal["then", "today"] = "then"
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,8 @@ class Decider:
         """Decides again, under this configuration.  ``as_classified``: the configuration reads
         texts as the one that ran did, so that the recorded category may stand."""
         logged = due.logged
-        self._clock.set_wall(due.at_us)
+        # Prices are those of its arrival; what stood in its way is looked up at its decision.
+        self._clock.set_wall(logged.row.started_us)
         exchange = Exchange(logged.row.id, table, _dialect(logged), self._clock, dry=True)
         exchange.caller = _caller(logged)
         exchange.body = body

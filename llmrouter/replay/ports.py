@@ -77,19 +77,8 @@ class Log(Protocol):
         """The requests in a range of ids that a replay has settled."""
 
 
-class Keeper(Protocol):
-    """Keeps replays."""
-
-    async def begin(
-        self,
-        kind: ReplayKind,
-        *,
-        label: str,
-        candidate: Mapping[str, Any] | None,
-        base_version: int | None,
-        options: Mapping[str, Any],
-    ) -> ReplayRow:
-        """A new replay, which runs."""
+class ResultKeeper(Protocol):
+    """Keeps what a replay finds."""
 
     async def keep(
         self,
@@ -106,3 +95,18 @@ class Keeper(Protocol):
         self, number: int, state: ReplayState, report: Mapping[str, Any] | None = None
     ) -> None:
         """Notes that a replay finished, was interrupted, or goes on."""
+
+
+class Keeper(ResultKeeper, Protocol):
+    """Keeps replays."""
+
+    async def begin(
+        self,
+        kind: ReplayKind,
+        *,
+        label: str,
+        candidate: Mapping[str, Any] | None,
+        base_version: int | None,
+        options: Mapping[str, Any],
+    ) -> ReplayRow:
+        """A new replay, which runs."""

@@ -18,10 +18,14 @@ _MASK: Final = (1 << 64) - 1
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A request at the moment of its decision, and its body; None when that is not kept."""
+    """A request at the moment of its decision, and its body; None when that is not kept.
+
+    ``settled``: an interrupted replay has a result for it already; the body is not read then.
+    """
 
     due: Due
     body: bytes | None
+    settled: bool = False
 
 
 async def planned(log: Log, window: ReplayWindow) -> tuple[int, frozenset[int] | None]:
@@ -39,9 +43,10 @@ async def read_window(
     world: World,
     *,
     sample: frozenset[int] | None = None,
-    with_bodies: bool = True,
+    settled_by: int | None = None,
 ) -> AsyncIterator[Read]:
-    """The window's requests in the order of their decisions.  The world has moved on to each
+    """The window's requests in the order of their decisions; with ``settled_by``, those that this
+    replay has settled are marked.  The world has moved on to each
     when it is given; use it before the next one is asked for."""
     after_id, left = 0, window.limit
     while page := await _page(log, window, after_id, left, sample):
@@ -50,9 +55,9 @@ async def read_window(
         after_id = page[-1].row.id
         left = None if left is None else left - len(page)
         await world.load(page)
-        async for one in _due(log, world, page[-1].row.started_us, with_bodies):
+        async for one in _due(log, world, page[-1].row.started_us, settled_by):
             yield one
-    async for one in _due(log, world, None, with_bodies):
+    async for one in _due(log, world, None, settled_by):
         yield one
 
 
@@ -72,12 +77,18 @@ async def _page(
 
 
 async def _due(
-    log: Log, world: World, until_us: int | None, with_bodies: bool
+    log: Log, world: World, until_us: int | None, settled_by: int | None
 ) -> AsyncIterator[Read]:
     ids = world.waiting_ids(until_us)
-    bodies = await log.bodies(ids) if with_bodies and ids else {}
+    settled: frozenset[int] = frozenset()
+    if settled_by is not None and ids:
+        found = await log.settled(settled_by, after_id=min(ids) - 1, until_id=max(ids))
+        settled = frozenset(found)
+    wanted = [number for number in ids if number not in settled]
+    bodies = await log.bodies(wanted) if wanted else {}
     for due in world.due(until_us):
-        yield Read(due, bodies.get(due.logged.row.id))
+        number = due.logged.row.id
+        yield Read(due, bodies.get(number), settled=number in settled)
 
 
 async def _sample(log: Log, window: ReplayWindow, size: int) -> frozenset[int]:

@@ -22,6 +22,9 @@ KEPT: Final = 16
 class VersionLog(Protocol):
     """Where versions are kept."""
 
+    async def latest(self) -> ConfigurationVersion | None:
+        """The newest version, None in an empty ledger."""
+
     async def get(self, number: int) -> ConfigurationVersion | None:
         """One version."""
 

@@ -27,6 +27,7 @@ from llmrouter.web import (
     models,
     prices,
     providers,
+    replays,
     requests,
     translate,
 )
@@ -45,6 +46,7 @@ BLUEPRINTS = (
     configuration.blueprint,
     prices.blueprint,
     explain.blueprint,
+    replays.blueprint,
     translate.blueprint,
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from quart import current_app
 
@@ -11,6 +12,7 @@ from llmrouter.core.clock import Clock
 from llmrouter.core.configuration import nearest
 from llmrouter.core.errors import NotFound
 from llmrouter.core.ids import RequestIds
+from llmrouter.core.replay import ReplayAsked, ReplayRow
 from llmrouter.core.routing import DialectName
 from llmrouter.dialects.wire import Dialect
 from llmrouter.pipeline.active import ActiveConfiguration
@@ -24,6 +26,16 @@ from llmrouter.store.prices import Prices
 from llmrouter.store.reader import LedgerReader
 
 EXTENSION = "llmrouter"
+
+
+class ReplayDesk(Protocol):
+    """Takes orders for replays, which go on in the background."""
+
+    async def start(self, asked: ReplayAsked) -> ReplayRow:
+        """Begins a replay.  Raises `ConfigurationInvalid`, `NotFound` and `Conflict`."""
+
+    async def resume(self, number: int) -> ReplayRow:
+        """Goes on with one that was interrupted.  Raises `NotFound` and `Conflict`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +52,7 @@ class Services:
     versions: Versions
     prices: Prices
     reader: LedgerReader
+    replays: ReplayDesk
     keyring: Keyring
     traffic: Traffic
     dialects: Mapping[DialectName, Dialect]

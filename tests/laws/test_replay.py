@@ -148,9 +148,8 @@ def prepare(provider: Provider) -> None:
 async def checked(router: RunningRouter, window: ReplayWindow | None = None) -> Checked:
     read = partial(read_configuration, settings=read_settings(env_file=None), keyring=Keyring(KEYS))
     reader = router.router.store.reader
-    return await check(
-        reader.replays, window or ReplayWindow(), RanWith(reader.versions, read), Keyring(KEYS)
-    )
+    ran_with = RanWith(reader.versions, read, await reader.prices.book())
+    return await check(reader.replays, window or ReplayWindow(), ran_with, Keyring(KEYS))
 
 
 async def generate(router: RunningRouter, provider: Provider, rounds: int, seed: int) -> None:

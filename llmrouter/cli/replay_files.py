@@ -1,0 +1,146 @@
+"""A replay as files: a row for each request, or a page with charts."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from llmrouter.cli.ledger import reading
+from llmrouter.cli.output import fail
+from llmrouter.cli.replay_report import FIGURES
+from llmrouter.core.ids import show_id
+from llmrouter.core.replay import ReplayResult, ReplayRow
+from llmrouter.pages.bars import bars
+from llmrouter.pages.distribution import cumulative
+from llmrouter.pages.flow import Link, flow
+from llmrouter.pages.page import page, paragraph, section, tiles
+from llmrouter.pages.shown import ms, usd
+from llmrouter.pages.table import table
+from llmrouter.replay.flags import FLAGS
+from llmrouter.settings import read_settings
+
+PAGE = 1000
+_LEFT_OUT = ("replay_id", "data")
+
+
+async def write_csv(number: int, path: Path) -> None:
+    """Every result of a replay, in the order of the requests."""
+    names = [f.name for f in fields(ReplayResult) if f.name not in _LEFT_OUT]
+    try:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(names)
+            async with reading(read_settings()) as reader:
+                after_id = 0
+                while found := await reader.replays.results(number, after_id=after_id, limit=PAGE):
+                    writer.writerows([_cell(one, name) for name in names] for one in found)
+                    after_id = found[-1].request_id
+    except OSError as error:
+        fail(f"{path} cannot be written: {error.strerror}")
+
+
+def write_html(row: ReplayRow, path: Path) -> None:
+    """The report as one page that needs nothing else."""
+    if row.report is None:
+        fail(f"replay {row.id} is not finished: llmrouter replay resume {row.id}")
+    try:
+        path.write_text(report_page(row, row.report), encoding="utf-8")
+    except OSError as error:
+        fail(f"{path} cannot be written: {error.strerror}")
+
+
+def report_page(row: ReplayRow, report: Mapping[str, Any]) -> str:
+    """The page."""
+    figures = {
+        name: f"{show(report[key]['old']['value'])} → {show(report[key]['new']['value'])}"
+        for key, name, show in FIGURES
+        if report[key]["old"] and report[key]["new"]
+    }
+    moved = f"{report['changed']:,} of {report['decided']:,} decisions change"
+    return page(
+        f"Replay {row.id}",
+        section("What changes", paragraph(moved), tiles(figures), _figures(report)),
+        section("From where to where", *_flows(report)),
+        section("Cost", _costs(report)),
+        section("Latency", _latency(report)),
+        section("What it rests on", _coverage(report)),
+        subtitle=row.label,
+    )
+
+
+def _figures(report: Mapping[str, Any]) -> str:
+    rows = []
+    for key, name, show in FIGURES:
+        shown = [
+            "unknown"
+            if report[key][side] is None
+            else f"{show(report[key][side]['value'])} "
+            f"({show(report[key][side]['low'])} to {show(report[key][side]['high'])})"
+            for side in ("old", "new", "difference")
+        ]
+        rows.append((name, *shown))
+    return table(("figure, with its 95 % interval", "then", "candidate", "difference"), rows)
+
+
+def _flows(report: Mapping[str, Any]) -> list[str]:
+    return [
+        flow(
+            f"Requests by {what}",
+            [
+                Link(row[f"old_{what}"] or "none", row[f"new_{what}"] or "none", row["requests"])
+                for row in report["flow"]
+            ],
+            before="then",
+            after="candidate",
+        )
+        for what in ("category", "target")
+    ]
+
+
+def _costs(report: Mapping[str, Any]) -> str:
+    sums: dict[str, float] = {}
+    for row in report["flow"]:
+        for side, target in (("then", row["old_target"]), ("candidate", row["new_target"])):
+            name = f"{target or 'nobody'}, {side}"
+            nusd = row["old_nusd"] if side == "then" else row["new_nusd"]
+            sums[name] = sums.get(name, 0) + nusd / 1e9
+    names = sorted(sums)
+    note = "An upper bound: caches of new models are not foreseen."
+    return bars(
+        "Cost by target",
+        names,
+        [sums[name] for name in names],
+        show=usd,
+        heading="target",
+        note=note if report["cost_usd"]["upper_bound"] else "",
+    )
+
+
+def _latency(report: Mapping[str, Any]) -> str:
+    spread = report["latency_spread"]
+    return cumulative(
+        "How long requests take",
+        [edge / 1000 for edge in spread["upper_us"]],
+        [("then", spread["old"]), ("candidate", spread["new"])],
+        show=ms,
+        note="Of a new model its mean in the category is taken.",
+    )
+
+
+def _coverage(report: Mapping[str, Any]) -> str:
+    rows = [
+        (flag, f"{requests:,}", FLAGS[flag])
+        for flag, requests in report["coverage"].items()
+        if flag in FLAGS
+    ]
+    return table(("flag", "requests", "meaning"), rows)
+
+
+def _cell(result: ReplayResult, name: str) -> Any:
+    value = getattr(result, name)
+    if name in ("request_id", "new_request_id") and value is not None:
+        return show_id(value)
+    return " ".join(value) if name == "flags" else value

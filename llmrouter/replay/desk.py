@@ -1,0 +1,178 @@
+"""Replays that a server was asked for: each in a process of its own, so that requests do not wait.
+
+The process reads the ledger for itself and prints what it finds; the server, which alone may
+write to its database, keeps it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+
+from llmrouter.core.clock import Clock
+from llmrouter.core.errors import Conflict, NotFound
+from llmrouter.core.replay import STALE_US, ReplayAsked, ReplayResult, ReplayRow, ReplayState
+from llmrouter.pipeline.tasks import Tasks
+from llmrouter.replay.asking import Replays
+from llmrouter.replay.ports import Keeper
+
+LINE_BYTES: Final = 16 * 2**20
+"""The longest line that is read: a batch of results, or a report."""
+
+_log = logging.getLogger(__name__)
+
+
+class ReplayDesk:
+    """Takes orders for replays, one at a time."""
+
+    def __init__(
+        self,
+        replays: Replays,
+        keeper: Keeper,
+        tasks: Tasks,
+        clock: Clock,
+        environment: Mapping[str, str],
+    ) -> None:
+        """``environment`` are the variables that let a new process find the same ledger."""
+        self._replays = replays
+        self._keeper = keeper
+        self._tasks = tasks
+        self._clock = clock
+        self._environment = environment
+        self._running: int | None = None
+
+    async def start(self, asked: ReplayAsked) -> ReplayRow:
+        """Begins a replay, which goes on in the background.
+
+        Raises `ConfigurationInvalid`, `NotFound`, and `Conflict` while another one runs.
+        """
+        self._require_idle()
+        row = await self._replays.begin(asked, self._keeper)
+        self._go_on(row)
+        return row
+
+    async def resume(self, number: int) -> ReplayRow:
+        """Goes on with a replay that was interrupted."""
+        row = resumable(await self._replays.log.get(number), number, self._clock.now_us())
+        self._require_idle()
+        await self._keeper.end(number, "running")
+        self._go_on(row)
+        return row
+
+    def _require_idle(self) -> None:
+        if self._running is not None:
+            raise Conflict(
+                f"replay {self._running} is still running; wait for it", code="replay_running"
+            )
+
+    def _go_on(self, row: ReplayRow) -> None:
+        self._running = row.id
+        self._tasks.start(self._work(row), name=f"replay {row.id}")
+
+    async def _work(self, row: ReplayRow) -> None:
+        try:
+            finished = await self._carry_out(row)
+            if not finished:
+                await self._keeper.end(row.id, "interrupted")
+        except asyncio.CancelledError:
+            with contextlib.suppress(Exception):
+                # The server stops, and the ledger may have stopped before: the row goes stale.
+                await self._keeper.end(row.id, "interrupted")
+            raise
+        finally:
+            if self._running == row.id:
+                self._running = None
+
+    async def _carry_out(self, row: ReplayRow) -> bool:
+        """Whether the process came to its end."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "llmrouter",
+            "replay",
+            "work",
+            str(row.id),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            env={**os.environ, **self._environment},
+            limit=LINE_BYTES,
+        )
+        try:
+            assert process.stdout is not None  # noqa: S101 -- it was asked for
+            async for line in process.stdout:
+                await self._take(row, orjson.loads(line))
+        finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+            code = await process.wait()
+        if code:
+            _log.error("replay %d ended with code %d; its messages stand above", row.id, code)
+        return code == 0
+
+    async def _take(self, row: ReplayRow, told: Mapping[str, Any]) -> None:
+        match told:
+            case {"results": list(results), "done": int(done), "changed": int(changed)}:
+                await self._keeper.keep(
+                    row.id,
+                    [read_result(result) for result in results],
+                    done=done,
+                    changed=changed,
+                    requests=told.get("requests"),
+                )
+            case {"state": "finished", "report": report}:
+                self._running = None  # whoever sees that it is finished may start another
+                await self._keeper.end(row.id, "finished", report)
+            case _:
+                raise ValueError(f"a replay's process said {told!r:.200}")
+
+
+class PrintingKeeper:
+    """What the process keeps with: it prints for the server."""
+
+    async def keep(
+        self,
+        number: int,
+        results: Sequence[ReplayResult],
+        *,
+        done: int,
+        changed: int,
+        requests: int | None = None,
+    ) -> None:
+        told: dict[str, Any] = {"results": list(results), "done": done, "changed": changed}
+        _print(told if requests is None else {**told, "requests": requests})
+
+    async def end(
+        self, number: int, state: ReplayState, report: Mapping[str, Any] | None = None
+    ) -> None:
+        _print({"state": state, "report": report})
+
+
+def read_result(document: Mapping[str, Any]) -> ReplayResult:
+    """A result as it was printed."""
+    return ReplayResult(**{**document, "flags": tuple(document["flags"])})
+
+
+def resumable(row: ReplayRow | None, number: int, now_us: int) -> ReplayRow:
+    """The replay, if it can be gone on with.  Raises `NotFound` and `Conflict`."""
+    if row is None:
+        raise NotFound(f"there is no replay {number}", code="replay_not_found")
+    if row.state == "finished":
+        raise Conflict(f"replay {number} is finished", code="replay_finished")
+    if row.kind != "offline":
+        raise Conflict(f"replay {number} is a live one; resume it with --live", code="replay_live")
+    if row.state == "running" and now_us - row.updated_us < STALE_US:
+        raise Conflict(f"replay {number} is running", code="replay_running")
+    return row
+
+
+def _print(document: object) -> None:
+    sys.stdout.buffer.write(orjson.dumps(document) + b"\n")
+    sys.stdout.buffer.flush()

@@ -1,0 +1,70 @@
+"""What a decision would have led to, as far as the log can tell.
+
+The first usable target answers, unless the log shows that it failed this very request then: in
+that case the next one is asked, as it was then.  A target that was not asked then answers as it
+answered others in the window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from llmrouter.core.ledger import AttemptRow
+from llmrouter.core.replay import LoggedRequest
+from llmrouter.core.routing import Target
+
+_ANSWERING = ("chat", "hedge")
+_MOVED_ON = ("failed",)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Who would have answered.  ``as_then`` is the attempt that was really made with it;
+    ``failed`` are those that would have failed before, as they did then."""
+
+    target: str | None
+    as_then: AttemptRow | None = None
+    failed: tuple[AttemptRow, ...] = ()
+
+
+def expect(logged: LoggedRequest, usable: Sequence[str]) -> Expected:
+    """What would have become of these targets, asked in order."""
+    then: dict[str, AttemptRow] = {}
+    for attempt in logged.attempts:
+        if attempt.kind in _ANSWERING:
+            then[str(Target(attempt.provider, attempt.model, attempt.account))] = attempt
+    failed: list[AttemptRow] = []
+    for name in usable:
+        known = then.get(name)
+        if known is None or known.outcome not in _MOVED_ON:
+            return Expected(name, known, tuple(failed))
+        failed.append(known)
+    return Expected(None, None, tuple(failed))
+
+
+def measured(logged: LoggedRequest) -> AttemptRow | None:
+    """The attempt whose tokens say how long the request and its answer are."""
+    counted = [
+        attempt
+        for attempt in logged.attempts
+        if attempt.kind in _ANSWERING
+        and attempt.input_tokens is not None
+        and attempt.output_tokens is not None
+    ]
+    return next((a for a in reversed(counted) if a.outcome == "succeeded"), None) or next(
+        iter(counted), None
+    )
+
+
+def classify_cost(logged: LoggedRequest) -> int | None:
+    """What classifying over the network cost then; None when that is not known."""
+    costs = [attempt.cost_nusd for attempt in logged.attempts if attempt.kind == "classify"]
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if len(known) == len(costs) else None
+
+
+def sum_known(costs: Sequence[int | None]) -> int | None:
+    """The sum; None when a part is not known."""
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if len(known) == len(costs) else None

@@ -1,0 +1,126 @@
+"""``/replays``: logged requests through another configuration."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from quart import Blueprint
+
+from llmrouter.core.errors import FieldError, InvalidRequest, NotFound
+from llmrouter.core.moments import read_moment
+from llmrouter.core.replay import ReplayAsked, ReplayRow, ReplayWindow
+from llmrouter.core.routing import Mode
+from llmrouter.web.bodies import model_body
+from llmrouter.web.parameters import whole_number
+from llmrouter.web.services import services
+
+blueprint = Blueprint("replays", __name__, url_prefix="/replays")
+
+MAX_NUMBER = 2**31 - 1
+
+
+class ReplayOrder(BaseModel):
+    """What to try, and on which requests.  ``set`` holds changes such as
+    ``categories.code.models=["openai/gpt-4o-mini"]``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    document: dict[str, Any] | None = None
+    document_label: str | None = Field(None, max_length=200)
+    version: int | None = Field(None, ge=1, le=MAX_NUMBER)
+    set: list[str] = Field(default_factory=list, max_length=100)
+    mode: Mode | None = None
+    since: str | None = None
+    until: str | None = None
+    category: str | None = None
+    model: str | None = None
+    key: str | None = None
+    limit: int | None = Field(None, ge=1)
+    sample: int | None = Field(None, ge=1)
+    seed: int = 1
+    breakers: Literal["then", "ignore"] = "then"
+    prices: Literal["then", "today"] = "then"
+
+
+@blueprint.post("")
+async def start() -> tuple[dict[str, Any], int]:
+    """Begins a replay in the background; it calls nobody."""
+    order = await model_body(ReplayOrder)
+    now_us = services().clock.now_us()
+    asked = ReplayAsked(
+        window=ReplayWindow(
+            since_us=_moment("since", order.since, now_us),
+            until_us=_moment("until", order.until, now_us),
+            category=order.category,
+            model=order.model,
+            key_id=order.key,
+            limit=order.limit,
+            sample=order.sample,
+            seed=order.seed,
+        ),
+        document=order.document,
+        document_label=order.document_label or ("the document" if order.document else None),
+        version=order.version,
+        changes=tuple(order.set),
+        mode=order.mode,
+        breakers=order.breakers,
+        prices=order.prices,
+    )
+    return show_replay(await services().replays.start(asked)), 202
+
+
+@blueprint.get("")
+async def replays() -> dict[str, Any]:
+    """The replays, newest first; ``before`` and ``limit`` page through them."""
+    before = whole_number("before", 0, maximum=MAX_NUMBER) or None
+    limit = whole_number("limit", 50, maximum=500)
+    listed = await services().reader.replays.list(before=before, limit=limit)
+    return {"replays": [show_replay(row, whole=False) for row in listed]}
+
+
+@blueprint.get("/<int:number>")
+async def replay(number: int) -> dict[str, Any]:
+    """One replay with its candidate and, once it is finished, its report."""
+    return show_replay(await _found(number))
+
+
+@blueprint.get("/<int:number>/results")
+async def results(number: int) -> dict[str, Any]:
+    """A replay's results in the order of their requests; ``after`` (an id) and ``limit`` page."""
+    await _found(number)
+    after = whole_number("after", 0, maximum=2**63 - 1)
+    limit = whole_number("limit", 100, maximum=1000)
+    page = await services().reader.replays.results(number, after_id=after, limit=limit)
+    return {"results": [asdict(result) for result in page]}
+
+
+@blueprint.post("/<int:number>/resume")
+async def resume(number: int) -> tuple[dict[str, Any], int]:
+    """Goes on with a replay that was interrupted."""
+    return show_replay(await services().replays.resume(number)), 202
+
+
+def show_replay(row: ReplayRow, *, whole: bool = True) -> dict[str, Any]:
+    """A replay as JSON."""
+    shown = asdict(row)
+    if not whole:
+        del shown["candidate"], shown["report"]
+    return shown
+
+
+async def _found(number: int) -> ReplayRow:
+    found = await services().reader.replays.get(number) if number <= MAX_NUMBER else None
+    if found is None:
+        raise NotFound(f"there is no replay {number}", code="replay_not_found")
+    return found
+
+
+def _moment(name: str, text: str | None, now_us: int) -> int | None:
+    if text is None:
+        return None
+    try:
+        return read_moment(text, now_us)
+    except ValueError as error:
+        raise InvalidRequest([FieldError(name, str(error))]) from None
