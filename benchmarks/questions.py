@@ -15,7 +15,11 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.traffic import DAY_US, NEWEST_US
+from llmrouter.core.days import DaySpan, day_of
 from llmrouter.core.ids import id_floor
+from llmrouter.reports.making import MAKERS
+from llmrouter.reports.report import Question as ReportQuestion
+from llmrouter.reports.report import ReportKind
 from llmrouter.store.engine import DatabaseAddress, read_address
 from llmrouter.store.opening import open_reader
 from llmrouter.store.queries.requests import RequestFilter
@@ -32,10 +36,10 @@ def questions() -> dict[str, Question]:
         "/metrics": lambda reader: reader.metrics(None),
         "/metrics?since=24h": lambda reader: reader.metrics(NEWEST_US - DAY_US),
         "/metrics?since=30d": lambda reader: reader.metrics(NEWEST_US - 30 * DAY_US),
-        "costs by day, key, model, category": lambda reader: reader.costs_by_day(
-            since_day="2026-01-01"
-        ),
     }
+    span = DaySpan(day_of(NEWEST_US - 30 * DAY_US), day_of(NEWEST_US))
+    for kind in MAKERS:
+        asked[f"report {kind}, 30 days"] = _report(kind, span)
     deep = id_floor(NEWEST_US - 25 * DAY_US)
     for name, wanted in (
         ("", RequestFilter()),
@@ -50,6 +54,10 @@ def questions() -> dict[str, Question]:
         for place, before_id in (("first page", None), ("deep page", deep)):
             asked[f"/requests {name}, {place}"] = _page(wanted, before_id)
     return asked
+
+
+def _report(kind: ReportKind, span: DaySpan) -> Question:
+    return lambda reader: MAKERS[kind](reader, ReportQuestion(span, ("model",)))
 
 
 def _page(wanted: RequestFilter, before_id: int | None) -> Question:

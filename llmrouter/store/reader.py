@@ -17,7 +17,6 @@ from llmrouter.store.prices import StoredPrices
 from llmrouter.store.queries.bodies import read_body
 from llmrouter.store.queries.conversations import ConversationTurn, last_turn
 from llmrouter.store.queries.corrections import CorrectionCount, corrections
-from llmrouter.store.queries.costs import DayCost, costs_by_day
 from llmrouter.store.queries.imports import imported_sources, taken_ids
 from llmrouter.store.queries.metrics import Metrics, metrics
 from llmrouter.store.queries.outcomes import version_outcome
@@ -113,13 +112,6 @@ class LedgerReader:
         """How the last answered turn of a conversation went."""
         async with snapshot(self._engine) as connection:
             return await last_turn(connection, conversation_id)
-
-    async def costs_by_day(
-        self, *, since_day: str, until_day: str | None = None
-    ) -> tuple[DayCost, ...]:
-        """What live traffic cost."""
-        async with snapshot(self._engine) as connection:
-            return await costs_by_day(connection, since_day=since_day, until_day=until_day)
 
     async def version_outcome(
         self, version: int, *, since_us: int | None = None, until_us: int | None = None

@@ -192,27 +192,6 @@ async def test_a_conversation_s_last_answered_turn_is_known(store: Store) -> Non
     assert await store.reader.last_turn("nobody") is None
 
 
-async def test_costs_are_told_by_day(store: Store) -> None:
-    day_us = 24 * HOUR_US
-    new = store.ids.next
-    await keep(
-        store,
-        answered(new(), started_us=NOW_US - day_us, cost_nusd=3, key_id="k"),
-        answered(new(), started_us=NOW_US, cost_nusd=5),
-        answered(new(), started_us=NOW_US, cost_nusd=None, ending="failed"),
-        answered(new(), started_us=NOW_US, cost_nusd=10**6, purpose="replay"),
-    )
-    found = await store.reader.costs_by_day(since_day="2026-09-20")
-    first, second = (row for row in found if row.model == "beacon-1")
-    assert (first.day, first.key_id, first.cost_nusd) == ("2026-09-20", "k", 3)
-    assert (second.day, second.key_id, second.cost_nusd) == ("2026-09-21", None, 5)
-    assert (second.requests, second.unknown_costs, second.input_tokens) == (2, 1, 84)
-    failed = [(row.day, row.requests, row.attempts) for row in found if row.model == "fog-2"]
-    assert failed == [("2026-09-20", 0, 1), ("2026-09-21", 0, 2)]
-    until = await store.reader.costs_by_day(since_day="2026-09-20", until_day="2026-09-20")
-    assert {row.day for row in until} == {"2026-09-20"}
-
-
 async def test_a_breaker_s_deadline_is_bounded_when_it_is_loaded(store: Store) -> None:
     far = BreakerRow("harbour", "fog-2", "open", 3, NOW_US + 10 * HOUR_US, NOW_US)
     await keep(store, answered(store.ids.next(), breakers=(far,)))
