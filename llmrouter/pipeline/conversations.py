@@ -7,6 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Protocol
 
+from llmrouter.core.errors import Overloaded
 from llmrouter.core.routing import Target
 
 MAX_CONVERSATIONS = 10_000
@@ -27,7 +28,10 @@ class ConversationState:
 
 
 class Turns(Protocol):
-    """Where conversations are kept beyond a process's life: the ledger."""
+    """Where conversations are kept beyond a process's life: the ledger.
+
+    Raises `Overloaded` when it cannot be asked at present.
+    """
 
     async def __call__(self, conversation_id: str) -> ConversationState | None: ...
 
@@ -51,11 +55,15 @@ class Conversations:
         self._states: OrderedDict[str, ConversationState | None] = OrderedDict()
 
     async def recall(self, conversation_id: str | None) -> ConversationState | None:
-        """The last state, None for a conversation that is new or forgotten."""
+        """The last state, None for a conversation that is new or forgotten, or while the ledger
+        cannot be asked: a request does not fail for what would only have been good to know."""
         if conversation_id is None:
             return None
         if conversation_id not in self._states and self._turns is not None:
-            self._keep(conversation_id, await self._turns(conversation_id))
+            try:
+                self._keep(conversation_id, await self._turns(conversation_id))
+            except Overloaded:
+                return None
         return self._states.get(conversation_id)
 
     def remember(self, conversation_id: str, state: ConversationState) -> None:

@@ -81,6 +81,13 @@ class Settings(BaseSettings):
         description="the ledger's database: sqlite:////path/to/file.db or "
         "postgresql://user:password@host/name; default: llmrouter.db in the data folder",
     )
+    workers: int = Field(
+        1,
+        ge=1,
+        le=256,
+        validation_alias="LLMROUTER_WORKERS",
+        description="processes that serve the port, 1 to 256; more than one need PostgreSQL",
+    )
     data_dir: Directory = Field(
         default_factory=_data_dir,
         validation_alias="LLMROUTER_DATA_DIR",

@@ -6,10 +6,11 @@ connection writes (and it alone checkpoints), and readers open the file read-onl
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,6 +40,9 @@ Durability = Literal["process", "power"]
 """What a commit survives: the death of the process, or a power cut too."""
 
 DatabaseKind = Literal["sqlite", "postgresql"]
+
+CONNECT_LIMIT_S: Final = 5.0
+"""For a connection to read with; a database that takes longer is away."""
 
 DEFAULT_FILE: Final = "llmrouter.db"
 
@@ -202,9 +206,12 @@ async def snapshot(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     Raises `Overloaded` when the database cannot be read at present.
     """
     try:
-        async with engine.connect() as connection:
+        async with AsyncExitStack() as stack:
+            # PostgreSQL bounds its own statements; a server that is frozen bounds nothing.
+            async with asyncio.timeout(CONNECT_LIMIT_S):
+                connection = await stack.enter_async_context(engine.connect())
             yield connection
-    except (DBAPIError, PoolTimeoutError) as error:
+    except (DBAPIError, PoolTimeoutError, TimeoutError) as error:
         if not is_databases_fault(error):
             raise
         raise Overloaded(

@@ -26,7 +26,7 @@ def is_databases_fault(error: Exception) -> bool:
 
     Otherwise it is the record that no attempt will get in.
     """
-    if isinstance(error, PoolTimeoutError | ResourceClosedError):
+    if isinstance(error, PoolTimeoutError | ResourceClosedError | TimeoutError):
         return True
     if not isinstance(error, DBAPIError):
         return False

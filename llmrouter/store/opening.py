@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -67,6 +68,8 @@ class Store:
     prices: Prices
     token_ratios: TokenRatios
     recovered: int
+    lost: asyncio.Event
+    """Set when another process has this node: nothing new may be taken on."""
     _limits: BodyLimits
     _row_limits: RowLimits
     _clock: Clock
@@ -132,6 +135,8 @@ async def open_store(settings: StoreSettings, clock: Clock) -> AsyncIterator[Sto
         # It is closed first, so that SQLite can fold its -wal file into the database.
         reading = open_for_reading(address)
         stack.push_async_callback(reading.dispose)
+        lost = asyncio.Event()
+        held.watch(partial(_tell, asyncio.get_running_loop(), lost))
         yield Store(
             node=held.node,
             shared=address.path is None,
@@ -143,6 +148,7 @@ async def open_store(settings: StoreSettings, clock: Clock) -> AsyncIterator[Sto
             prices=Prices(reading, ledger, clock),
             token_ratios=TokenRatios(reading, ledger),
             recovered=recovered,
+            lost=lost,
             _limits=settings.body_limits,
             _row_limits=settings.row_limits,
             _clock=clock,
@@ -161,6 +167,11 @@ async def open_reader(address: DatabaseAddress) -> AsyncIterator[LedgerReader]:
         yield LedgerReader(engine)
     finally:
         await engine.dispose()
+
+
+def _tell(loop: asyncio.AbstractEventLoop, lost: asyncio.Event) -> None:
+    with suppress(RuntimeError):  # the loop is closed: nobody is left to be told
+        loop.call_soon_threadsafe(lost.set)
 
 
 def _spill_path(settings: StoreSettings, node: int) -> Path:

@@ -37,15 +37,17 @@ class PortUnavailable(Exception):
     """The address cannot be listened on; the message says why."""
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
     """A socket that listens already, so that a taken port is known before anything else starts.
 
-    Raises `PortUnavailable`.
+    With ``shared``, others of this user may listen there, too.  Raises `PortUnavailable`.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         _give_up_on_stalled_readers(sock)
         sock.bind((host, port))
         sock.listen(BACKLOG)

@@ -20,6 +20,9 @@ from llmrouter.store.engine import DatabaseAddress
 from tests.ledger_file import LedgerFile
 from tests.running import KEYS, Document, Line, ask
 
+START_S = 60
+"""Of a machine that is busy with other things."""
+
 
 @dataclass(frozen=True, slots=True)
 class Served:
@@ -46,6 +49,13 @@ class Served:
     def tell(self, number: signal.Signals) -> None:
         """Sends a signal."""
         self.process.send_signal(number)
+
+    @property
+    def workers(self) -> list[int]:
+        """The processes that it started."""
+        own = self.process.pid
+        children = Path(f"/proc/{own}/task/{own}/children").read_text()
+        return [int(number) for number in children.split()]
 
     async def ended(self, within_s: float = 5) -> int:
         """The exit status."""
@@ -79,10 +89,12 @@ async def served(
         )
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(20):
-            greeting = (await process.stdout.readline()).decode()
-        found = re.search(r"http://127\.0\.0\.1:(\d+)", greeting)
-        assert found is not None, greeting + log.read_text()
+        found = None
+        async with asyncio.timeout(START_S):
+            while found is None:
+                greeting = (await process.stdout.readline()).decode()
+                assert greeting, log.read_text()
+                found = re.search(r"http://127\.0\.0\.1:(\d+)", greeting)
         port = int(found[1])
         async with httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False

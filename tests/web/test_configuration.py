@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from llmrouter import bootstrap
+from llmrouter.pipeline import config_file
 from llmrouter.store.engine import DatabaseAddress
 from tests.provider import DONE, FINISH, USAGE, Provider, stream
 from tests.running import Document, RunningRouter, eventually, lab, running_router
@@ -222,7 +222,7 @@ async def test_changes_at_the_same_time_are_all_made(router: RunningRouter) -> N
 @pytest.fixture
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Document | str], Path]:
     """Writes the watched file, which is looked at often here."""
-    monkeypatch.setattr(bootstrap, "WATCH_EVERY_S", 0.02)
+    monkeypatch.setattr(config_file, "WATCH_EVERY_S", 0.02)
     path = tmp_path / "mine.json"
 
     def written(document: Document | str) -> Path:
