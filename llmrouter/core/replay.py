@@ -159,13 +159,17 @@ class PastEvent:
 
 @dataclass(frozen=True, slots=True)
 class PastAttempt:
-    """A call to a target; when its first token came, and when it was over (wall clock, µs); None
-    when that did not happen or is not known."""
+    """A call to a target; when its reply began, when its first token came, and when it was over
+    (wall clock, µs); None when that did not happen or is not known.
+
+    Of an answer that came whole, the first token is dated at its end: it was somewhere between.
+    """
 
     request_id: int
     node: int
     target: Target
     started_us: int
+    headers_us: int | None
     first_token_us: int | None
     ended_us: int | None
 

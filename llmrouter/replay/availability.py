@@ -56,6 +56,8 @@ class PastAvailability:
         self._locks: dict[AccountKey, tuple[int, str]] = {}
         self._told: dict[str | AccountKey, tuple[int, int]] = {}
         """When each was last moved, and by which process: the others heard of it later."""
+        self._answering: dict[str, int] = {}
+        """Targets whose answer was arriving, until when: somewhere within it a cooldown ended."""
         self._now_us = 0
         self._node = 0
         self._recorded: Mapping[str, Refusal | None] = {}
@@ -128,6 +130,11 @@ class PastAvailability:
         permit = _permit(attempt.request_id, attempt.started_us, attempt.ended_us)
         self._breakers[attempt.target.name] = replace(state, permits=(*others, permit))
 
+    def apply_answer(self, attempt: PastAttempt) -> None:
+        """Takes in that an answer began to arrive that would be good."""
+        if attempt.first_token_us is not None:
+            self._answering[str(attempt.target)] = attempt.first_token_us
+
     def apply_success(self, attempt: PastAttempt) -> None:
         """Takes in that an attempt's first token came: the target cools down no longer."""
         self._cooldowns.pop(str(attempt.target), None)
@@ -143,6 +150,8 @@ class PastAvailability:
         """Whether it stood in the way.  Where the log's clocks cannot tell, the decision's own
         record is believed."""
         near = until_us is not None and abs(until_us - self._now_us) < GRAIN_US
+        if refused == "cooling_down" and self._answering.get(str(target), 0) >= self._now_us:
+            near = True
         if not near and subject in self._told:
             moved_us, node = self._told[subject]
             near = node != self._node and self._now_us - moved_us < SHARED_WITHIN_US

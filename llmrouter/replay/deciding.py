@@ -41,6 +41,9 @@ NAME_ERRORS: Final = frozenset(
 """Refusals that follow from the configuration and the request alone, so that they are repeated."""
 
 _DIALECTS: Final[Mapping[str, Dialect]] = {str(name): spoken for name, spoken in DIALECTS.items()}
+_ADDRESSED: Final[Mapping[str, AddressedDialect]] = {
+    name: dialect for name, dialect in _DIALECTS.items() if isinstance(dialect, AddressedDialect)
+}
 _SESSION_HEADER: Final = "x-session-id"
 
 
@@ -178,7 +181,8 @@ def _dialect(logged: LoggedRequest) -> Dialect:
     """The dialect as it was spoken at the address that was called."""
     row = logged.row
     dialect = _DIALECTS[row.dialect]
-    if not isinstance(dialect, AddressedDialect):
+    addressed = _ADDRESSED.get(row.dialect)
+    if addressed is None:
         return dialect
     path = row.endpoint
     if row.dialect == "gemini":
@@ -186,7 +190,7 @@ def _dialect(logged: LoggedRequest) -> Dialect:
         collection, _, operation = path.partition(":")
         within = f"/{model}" if model.startswith("tunedModels/") else f"{collection}/{model}"
         path = f"{within}:{operation}"
-    return dialect.at(RequestAddress(path))
+    return addressed.at(RequestAddress(path))
 
 
 def _caller(logged: LoggedRequest) -> Caller:

@@ -107,11 +107,14 @@ class History:
         if answer.target is None:
             return
         name = answer.target.name
-        for fared in (
-            self._by_category.setdefault((answer.category, name), Fared()),
-            self._by_model.setdefault(name, Fared()),
-        ):
-            fared.add(answer)
+        within = self._by_category.get((answer.category, name))
+        if within is None:
+            within = self._by_category[answer.category, name] = Fared()
+        overall = self._by_model.get(name)
+        if overall is None:
+            overall = self._by_model[name] = Fared()
+        within.add(answer)
+        overall.add(answer)
 
     def of(self, category: str | None, model: str) -> tuple[Fared | None, bool]:
         """A model's answers in a category, or (then the second is true) in any."""

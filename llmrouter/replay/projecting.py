@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from llmrouter.core.ledger import AttemptRow
 from llmrouter.core.prices import PriceCard
@@ -19,6 +19,24 @@ from llmrouter.replay.history import History
 from llmrouter.replay.outcomes import Expected, classify_cost, expect, measured, sum_known
 
 
+class Ratios(NamedTuple):
+    """New tokens for each old one; ``learnt`` says whether the ledger told."""
+
+    output: float
+    input: float
+    learnt: bool
+
+
+class Timing(NamedTuple):
+    """What a model's answers take on average, and how many of its attempts were answered;
+    ``elsewhere``: in other categories."""
+
+    duration_us: float | None
+    first_token_us: float | None
+    success: float | None
+    elsewhere: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Projector:
     """Projects results under a candidate, from the history of a window.
@@ -31,6 +49,10 @@ class Projector:
     candidate: RoutingTable
     history: History
     prices_at_us: int | None = None
+    ratios: dict[tuple[str | None, str, str], Ratios] = field(default_factory=dict)
+    expected: dict[tuple[str | None, str], Timing | None] = field(default_factory=dict)
+    """What the history says, once for each pair of models and for each model: it does not change
+    any more."""
 
     def undecided(self, logged: LoggedRequest, flag: Flag) -> ReplayResult:
         """A request that nothing can be said of: it counts in the coverage alone."""
@@ -140,20 +162,48 @@ class Projector:
         fixed_us: int,
         flags: list[Flag],
     ) -> dict[str, Any]:
-        fared, elsewhere = self.history.of(category, model)
-        if fared is None:
+        found = self._expected(category, model)
+        if found is None:
             flags.append("no_history")
             return {}
-        if elsewhere:
+        if found.elsewhere:
             flags.append("other_category")
-        duration_us, first_us = fared.mean_duration_us(), fared.mean_first_token_us()
+        duration_us, first_us = found.duration_us, found.first_token_us
         return {
             "new_duration_us": None if duration_us is None else fixed_us + round(duration_us),
             "new_first_token_us": fixed_us + round(first_us)
             if streamed and first_us is not None
             else None,
-            "new_success": fared.success(),
+            "new_success": found.success,
         }
+
+    def _expected(self, category: str | None, model: str) -> Timing | None:
+        key = (category, model)
+        if key not in self.expected:
+            fared, elsewhere = self.history.of(category, model)
+            self.expected[key] = (
+                None
+                if fared is None
+                else Timing(
+                    fared.mean_duration_us(),
+                    fared.mean_first_token_us(),
+                    fared.success(),
+                    elsewhere,
+                )
+            )
+        return self.expected[key]
+
+    def _ratios(self, category: str | None, old: str, new: str) -> Ratios:
+        found = self.ratios.get((category, old, new))
+        if found is None:
+            written = self.history.output_ratio(category, old, new)
+            read = self.history.input_ratio(category, old, new)
+            found = self.ratios[category, old, new] = Ratios(
+                (written.at() if written is not None else None) or 1.0,
+                (read.at() if read is not None else None) or 1.0,
+                written is not None,
+            )
+        return found
 
     def _cost(
         self,
@@ -168,13 +218,10 @@ class Projector:
             flags.append("no_usage")
             return {}
         old, category = f"{base.provider}/{base.model}", logged.row.category
-        written = self.history.output_ratio(category, old, model)
-        read = self.history.input_ratio(category, old, model)
-        flags.append("token_ratio" if written is not None else "same_tokens")
-        output_ratio = (written.at() if written is not None else None) or 1.0
-        input_ratio = (read.at() if read is not None else None) or 1.0
-        input_tokens = round(base.input_tokens * input_ratio)
-        output_tokens = round(base.output_tokens * output_ratio)
+        ratios = self._ratios(category, old, model)
+        flags.append("token_ratio" if ratios.learnt else "same_tokens")
+        input_tokens = round(base.input_tokens * ratios.input)
+        output_tokens = round(base.output_tokens * ratios.output)
         tokens = {"new_input_tokens": input_tokens, "new_output_tokens": output_tokens}
         price = self._price(logged, model)
         if price is None:

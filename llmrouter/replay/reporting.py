@@ -99,7 +99,10 @@ class Totals:
             self._new_spread[bisect_left(UPPER_US, result.new_duration_us)] += 1
         data: Mapping[str, Any] = result.data or {}
         flow = Flow(result.old_category, result.new_category, result.old_target, result.new_target)
-        cell = self._cells.setdefault((flow, data.get("base")), _Cell())
+        key = (flow, data.get("base"))
+        cell = self._cells.get(key)
+        if cell is None:
+            cell = self._cells[key] = _Cell()
         _add(cell, result, data)
 
     def document(self) -> dict[str, Any]:

@@ -131,6 +131,8 @@ class World:
         start = partial(self.availability.apply_start, attempt)
         self._push(attempt.started_us + GRAIN_US // 2, start)
         if attempt.first_token_us is not None:
+            answered = partial(self.availability.apply_answer, attempt)
+            self._push(attempt.headers_us or attempt.started_us, answered)
             self._push(attempt.first_token_us, partial(self.availability.apply_success, attempt))
 
     def _push(self, at_us: int, what: Callable[[], None] | LoggedRequest) -> None:

@@ -89,6 +89,7 @@ async def past_attempts(
         tried.model,
         tried.account,
         tried.started_us,
+        tried.headers_us,
         tried.first_token_us,
         tried.duration_us,
         tried.outcome,
@@ -220,6 +221,7 @@ def _past_attempt(row: Row[Any]) -> PastAttempt:
         node=node_of(row.request_id),
         target=Target(row.provider, row.model, row.account),
         started_us=row.started_us,
+        headers_us=None if row.headers_us is None else row.started_us + row.headers_us,
         first_token_us=first_token_us,
         ended_us=ended_us,
     )
