@@ -129,7 +129,7 @@ async def open_store(settings: StoreSettings, clock: Clock) -> AsyncIterator[Sto
         try:
             await ledger.start()
             stack.push_async_callback(ledger.stop)
-            recovered = await ledger.ask(lambda scribe: scribe.recover(clock.now_us()))
+            recovered = await ledger.recover(clock.now_us())
         except DBAPIError as error:
             raise explained(address, error) from error
         # It is closed first, so that SQLite can fold its -wal file into the database.

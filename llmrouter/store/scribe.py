@@ -8,6 +8,7 @@ from contextlib import suppress
 from operator import attrgetter
 from typing import Any, Final, TypeVar
 
+import orjson
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import DBAPIError
 
@@ -60,13 +61,16 @@ class Scribe:
         Gives the newest id in the ledger.
         """
         left_from = select(schema.node.c.oldest_open_id).where(schema.node.c.node == self._node)
-        newest_id = select(func.max(schema.event_row.c.request_id))
 
-        def look(connection: Connection) -> tuple[int | None, int | None]:
-            return connection.execute(left_from).scalar(), connection.execute(newest_id).scalar()
+        def look(connection: Connection) -> tuple[int | None, int]:
+            return connection.execute(left_from).scalar(), _newest_id(connection)
 
         self._left_from, newest = self.transact(look)
-        return newest or 0
+        return newest
+
+    def newest_id(self) -> int:
+        """The newest id in the ledger."""
+        return self.transact(_newest_id)
 
     def stop(self) -> None:
         """Closes the connection; on SQLite all is in the one file then."""
@@ -110,6 +114,19 @@ class Scribe:
         self._open, self._newest_id = still_open, newest_id
         self._heads.remember(heads)
         self._recent.remember(last_uses)
+
+    def has(self, payload: Payload) -> bool:
+        """Whether a payload is stored already, at least in part: its events, not another's with
+        the same id."""
+        batch = BatchMaker(self._policy, whole=True, mended=True).make([payload])
+        own = {
+            (row.request_id, row.seq): (row.dt_us, row.kind, orjson.loads(row.head + row.rest))
+            for row in batch.events
+        }
+        ids = sorted({request_id for request_id, _ in own})
+        stored = self.transact(lambda connection: _stored_events(connection, ids))
+        met = own.keys() & stored.keys()
+        return bool(met) and all(stored[key] == own[key] for key in met)
 
     def recover(self, now_us: int) -> int:
         """Closes what earlier processes of this node left open, as `abandoned`; how many it was.
@@ -195,6 +212,23 @@ def _reset_tuple(row: CooldownRow) -> tuple[Any, ...]:
     of_accounts = f"{row.target}#"
     age_us = row.updated_us
     return (row.reason, age_us, row.target, len(of_accounts), of_accounts, age_us)
+
+
+def _newest_id(connection: Connection) -> int:
+    return connection.execute(select(func.max(schema.event_row.c.request_id))).scalar() or 0
+
+
+def _stored_events(
+    connection: Connection, ids: Sequence[int]
+) -> dict[tuple[int, int], tuple[int, str, Any]]:
+    """Moment, kind and data of some requests' events, by request and number."""
+    event = schema.event.c
+    found: dict[tuple[int, int], tuple[int, str, Any]] = {}
+    for some in _slices(ids):
+        statement = select(event.request_id, event.seq, event.dt_us, event.kind, event.data)
+        for row in connection.execute(statement.where(event.request_id.in_(some))):
+            found[row.request_id, row.seq] = (row.dt_us, row.kind, row.data)
+    return found
 
 
 def _stored_requests(connection: Connection, ids: Sequence[int]) -> set[int]:

@@ -48,7 +48,8 @@ class Entry:
         self.told = False
         """Its waiter was told something, though it is not safe yet."""
         self.tried = False
-        """It may have been committed by a transaction whose end was not seen."""
+        """It may be committed already: by a transaction whose end was not seen, or from the spill
+        file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +216,7 @@ class WriteThread:
         if self._try([payload], again=again, entries=entries):
             return
         try:
+            again = again or self._scribe.has(payload)
             self._scribe.write([payload], again=again, mended=True)
         except Exception as error:
             # Whatever the driver raises: either the database is to blame, or the record goes aside.

@@ -148,6 +148,13 @@ class LedgerWriter:
         self._ids.skip_to(await asyncio.to_thread(self._scribe.start))
         self._thread.start()
 
+    async def recover(self, now_us: int) -> int:
+        """Closes what earlier processes left open, once the spill file is replayed; how many it
+        was.  Raises what the driver raises."""
+        recovered, newest = await self.ask(lambda s: (s.recover(now_us), s.newest_id()))
+        self._ids.skip_to(newest)  # what was spilled may be newer than all that was committed
+        return recovered
+
     async def stop(self) -> None:
         """Writes what waits, or else spills it, and ends the thread."""
         self._stopping = True
@@ -285,9 +292,12 @@ class LedgerWriter:
         self._arm()
 
     async def _spill_some(self, entries: Sequence[Entry]) -> None:
+        unsafe = [entry for entry in entries if not entry.safe]
+        for entry in unsafe:
+            # The thread may replay the file, and then come upon them, before they are known safe.
+            entry.tried = True
         try:
-            payloads = [entry.payload for entry in entries if not entry.safe]
-            await asyncio.to_thread(self._spill.append, payloads)
+            await asyncio.to_thread(self._spill.append, [entry.payload for entry in unsafe])
         except Exception as error:
             # The edge of the writer: whatever it is, the database does not take the records and
             # the spill file does not either.  They stay in memory, and requests are admitted until

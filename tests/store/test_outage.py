@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +14,14 @@ from sqlalchemy import text
 
 from llmrouter.core.clock import FakeClock
 from llmrouter.core.errors import Overloaded
-from llmrouter.store.engine import DatabaseAddress
+from llmrouter.core.ids import RequestIds
+from llmrouter.store.engine import DatabaseAddress, open_for_writing
 from llmrouter.store.opening import Store, StoreSettings, open_store
-from llmrouter.store.writer import LedgerSettings
+from llmrouter.store.packing import BodyPolicy
+from llmrouter.store.records import Payload
+from llmrouter.store.scribe import MAX_BATCH, Scribe
+from llmrouter.store.spill import Spill
+from llmrouter.store.writer import LedgerSettings, LedgerWriter
 from tests.store.conftest import IMPATIENT, OpenStore
 from tests.store.samples import BODY, answered, ask, files, locked
 
@@ -59,6 +66,52 @@ async def test_a_locked_database_loses_and_doubles_nothing(
     told = ask(database, "SELECT kind FROM event WHERE kind LIKE 'ledger.%' ORDER BY request_id")
     assert told == [("ledger.degraded",), ("ledger.restored",)] * max(1, len(told) // 2)
     assert not files(tmp_path, "*.spill*")
+
+
+class _ReplayedAtOnce(Spill):
+    """Who wrote the last of so many payloads hears of it only after the database has them."""
+
+    def __init__(self, path: Path, expected: int) -> None:
+        super().__init__(path)
+        self.written, self.replayed = threading.Event(), threading.Event()
+        self._expected = expected
+
+    def append(self, payloads: Sequence[Payload]) -> None:
+        super().append(payloads)
+        self._expected -= len(payloads)
+        if not self._expected:
+            self.written.set()
+            assert self.replayed.wait(10)
+
+
+async def test_what_is_replayed_while_it_still_waits_is_stored_once_and_nothing_goes_aside(
+    database: DatabaseAddress, clock: FakeClock, tmp_path: Path
+) -> None:
+    """A server under load: more waits than one transaction takes, and the spill file overtakes."""
+    engine, ids = open_for_writing(database), RequestIds(clock)
+    spill = _ReplayedAtOnce(tmp_path / "ledger.spill", 2 * MAX_BATCH + 1)
+    ledger = LedgerWriter(Scribe(engine, 0, BodyPolicy(1.0)), spill, ids, IMPATIENT)
+    await ledger.start()
+    records = [answered(ids.next(), opened=5) for _ in range(MAX_BATCH)]
+    async with asyncio.TaskGroup() as group:
+        busy = threading.Event()
+        group.create_task(ledger.ask(lambda _: (busy.set(), spill.written.wait(10))))
+        assert await asyncio.to_thread(busy.wait, 10)
+        for record in records:
+            ledger.open(record.request.id, record.events[:5])
+            group.create_task(ledger.close(record))
+        await asyncio.sleep(0)
+        group.create_task(ledger.ask(lambda _: spill.replayed.set()))
+    await ledger.stop()
+    assert ledger.rejected == 0
+    assert not files(tmp_path, "*.rejected")
+    requests = len(records)
+    assert ask(database, "SELECT count(*), sum(attempts) FROM request") == [
+        (requests, 2 * requests)
+    ]
+    assert ask(database, "SELECT sum(requests) FROM usage_day") == [(requests,)]
+    of_requests = "SELECT count(*) FROM event WHERE kind NOT LIKE 'ledger.%'"
+    assert ask(database, of_requests) == [(sum(len(r.events) for r in records),)]
 
 
 async def test_a_required_ledger_refuses_what_it_cannot_commit(

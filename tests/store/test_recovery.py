@@ -132,6 +132,17 @@ async def test_ids_never_go_back_although_the_clock_did(
         assert store.ids.next() > first
 
 
+async def test_ids_go_on_from_what_was_spilled(
+    opened: OpenStore, database: DatabaseAddress, clock: FakeClock, tmp_path: Path
+) -> None:
+    spilled = RequestIds(clock).next()
+    name = "node-0.spill" if database.path is None else f"{database.path.name}.spill"
+    Spill(tmp_path / name).append([Opening(spilled, beginning())])
+    clock.set_wall(clock.now_us() - 3_600_000_000)
+    async with opened() as store:
+        assert store.ids.next() > spilled
+
+
 def test_what_a_dead_process_had_sent_is_waited_for(
     postgres_database: DatabaseAddress, clock: FakeClock
 ) -> None:

@@ -164,6 +164,21 @@ async def test_an_id_that_is_taken_is_not_overwritten(store: Store) -> None:
     assert store.ledger.rejected == 1
 
 
+async def test_what_comes_twice_is_stored_once_and_nothing_goes_aside(
+    store: Store, database: DatabaseAddress
+) -> None:
+    record = answered(store.ids.next(), opened=5, client_request_id="a\0b")
+    for _ in range(2):
+        store.ledger.open(record.request.id, record.events[:5])
+        await store.ledger.close(record)
+    noted = ServerStarted("1.0", 0, 0)
+    store.ledger.note([Event(0, noted)])
+    await store.ledger.transact(lambda _: None)
+    assert store.ledger.rejected == 0
+    assert ask(database, "SELECT count(*) FROM event") == [(len(record.events) + 1,)]
+    assert ask(database, "SELECT sum(requests), sum(attempts) FROM usage_day") == [(1, 2)]
+
+
 async def test_texts_that_a_database_refuses_are_mended(store: Store) -> None:
     record = answered(store.ids.next(), client_request_id="a\0b\ud800", category="c\0de")
     await store.ledger.close(record)
