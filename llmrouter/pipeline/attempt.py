@@ -98,16 +98,12 @@ class Attempt:
         )
         self._connection = AsyncExitStack()
         self._conversation: _Conversation | None = None
-        self._begun_us = exchange.elapsed_us()
-        left_us = assignment.deadline_us - self._begun_us
-        self._clocks = ReadingClocks(
-            exchange.clock, until_us=exchange.clock.monotonic_us() + left_us
-        )
         self._first_token_us: int | None = None
         self._at_end = False
         self._booked = False
         exchange.attempt_began()
-        exchange.emit(
+        # One reading dates the event and begins the durations, which are added to its moment.
+        self._begun_us = exchange.emit(
             AttemptStarted(
                 n=assignment.n,
                 provider=assignment.target.provider,
@@ -118,6 +114,10 @@ class Attempt:
                 dropped=assignment.dropped[:RECORDED_LOSSES],
                 translation_notes=assignment.notes[:RECORDED_LOSSES],
             )
+        )
+        left_us = assignment.deadline_us - self._begun_us
+        self._clocks = ReadingClocks(
+            exchange.clock, until_us=exchange.clock.monotonic_us() + left_us
         )
 
     @property

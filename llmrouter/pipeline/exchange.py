@@ -167,9 +167,11 @@ class Exchange:
         """Microseconds since the request was received."""
         return self.clock.monotonic_us() - self._start_us
 
-    def emit(self, data: EventData) -> None:
-        """Records that something happened, now."""
-        self.events.append(Event(self.elapsed_us(), data))
+    def emit(self, data: EventData) -> int:
+        """Records that something happened, now: so many microseconds after the request came."""
+        dt_us = self.elapsed_us()
+        self.events.append(Event(dt_us, data))
+        return dt_us
 
     def attempt_began(self) -> None:
         """Counts an attempt as under way."""
