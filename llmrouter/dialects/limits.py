@@ -25,6 +25,9 @@ _PLACES: Final[Mapping[DialectName, tuple[tuple[str, ...], ...]]] = {
 }
 """Where each dialect's requests say it; Google's APIs take two spellings."""
 
+_LEAST_THINKING: Final = 1024
+"""What Anthropic's API takes as the least budget of thinking."""
+
 
 def within_output(request: ChatRequest, most: int | None) -> tuple[ChatRequest, tuple[str, ...]]:
     """The request, asking for no more than ``most`` tokens, and notes of what was changed.
@@ -41,10 +44,32 @@ def within_output(request: ChatRequest, most: int | None) -> tuple[ChatRequest, 
         if asked is not None and asked > most:
             document = _with(document, path, most)
             notes.append(f"{'.'.join(path)}: {most} instead of {asked}, the most it can give")
+    if request.dialect == "anthropic":
+        document, told = _thinking_within(document, request.max_output_tokens, most)
+        notes += told
     changed = replace(
         request, document=document, body=write_document(document), max_output_tokens=most
     )
     return changed, tuple(notes)
+
+
+def _thinking_within(
+    document: Mapping[str, Any], asked: int, most: int
+) -> tuple[Mapping[str, Any], list[str]]:
+    """The document with room for its thinking, which has to be less than ``max_tokens``.
+
+    A budget beyond what the client itself asked for stays: with interleaved thinking that is
+    allowed, and without it the fault is not ours.
+    """
+    path = ("thinking", "budget_tokens")
+    budget = _at(document, path)
+    if budget is None or not most <= budget < asked:
+        return document, []
+    if most <= _LEAST_THINKING:
+        less = {name: value for name, value in document.items() if name != "thinking"}
+        return less, [f"thinking: left out, {most} tokens leave no room for it"]
+    told = f"thinking.budget_tokens: {most - 1} instead of {budget}, it counts in max_tokens"
+    return _with(document, path, most - 1), [told]
 
 
 def with_output_limit(body: bytes, dialect: DialectName, most: int) -> bytes:

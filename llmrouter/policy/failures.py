@@ -248,6 +248,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(Verdict("transient", "conflict", retry_same=True), ("status",), statuses=(409, 425)),
     Rule(_transient("overloaded", retry=True), ("status",), statuses=(498, 503, 529)),
     Rule(_transient("timeout", retry=True), ("status",), statuses=(504, 522, 524)),
+    Rule(_transient("upstream_error"), ("status",), statuses=(421, 426)),  # of the connection
     Rule(_CLIENT_VERDICT, ("status",), statuses=range(400, 499)),
     Rule(_transient("upstream_error", retry=True), ("status",)),
     # What happened on the way.

@@ -12,6 +12,9 @@ from llmrouter.upstream.progress import Progress
 HEAD_BYTES = 100 * 1024
 """What the head may be long, as in httpcore; the trailers of a chunked body count, too."""
 
+_SETTINGS_FRAME = 4
+"""The type of HTTP/2's first frame, in its fourth byte (RFC 9113, 3.4 and 4.1)."""
+
 _SWITCHING = 101
 _WITHOUT_BODY = (204, 304)
 
@@ -75,7 +78,7 @@ class IncomingReply:
             return
         is_first = not (self.has_head or self._fed_bytes)
         if is_first and not data.startswith(b"H"):
-            self.fail(httpx.RemoteProtocolError("it does not begin like a reply of HTTP/1"))
+            self.fail(httpx.RemoteProtocolError(_foreign(data)))
             return
         try:
             self._parser.feed_data(data)
@@ -209,6 +212,12 @@ def _is_close_delimited(status: int, headers: list[tuple[bytes, bytes]]) -> bool
     if status in _WITHOUT_BODY:
         return False
     return all(name.lower() != b"content-length" for name, _ in headers)
+
+
+def _foreign(beginning: bytes) -> str:
+    if beginning[0] == 0 and beginning[3:4] == bytes([_SETTINGS_FRAME]):
+        return "it is HTTP/2, which this router does not speak to providers; it needs HTTP/1.1"
+    return "it does not begin like a reply of HTTP/1"
 
 
 def _too_long() -> httpx.RemoteProtocolError:

@@ -63,3 +63,50 @@ def test_what_the_model_can_give_stays_as_it_is(most: int | None) -> None:
     changed, notes = within_output(request, most)
     assert changed is request
     assert notes == ()
+
+
+THINKING: dict[str, tuple[int, int, dict[str, Any] | None, tuple[str, ...]]] = {
+    "a budget that no longer fits": (
+        8000,
+        4096,
+        {"type": "enabled", "budget_tokens": 4095},
+        ("thinking.budget_tokens: 4095 instead of 8000, it counts in max_tokens",),
+    ),
+    "a budget of all that is left": (
+        4096,
+        4096,
+        {"type": "enabled", "budget_tokens": 4095},
+        ("thinking.budget_tokens: 4095 instead of 4096, it counts in max_tokens",),
+    ),
+    "a budget that fits": (2000, 4096, {"type": "enabled", "budget_tokens": 2000}, ()),
+    "a budget beyond the client's own limit": (
+        12_000,
+        4096,
+        {"type": "enabled", "budget_tokens": 12_000},
+        (),
+    ),
+    "no room for the least budget": (
+        8000,
+        1024,
+        None,
+        ("thinking: left out, 1024 tokens leave no room for it",),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", THINKING)
+def test_thinking_stays_less_than_the_answer_that_it_is_part_of(case: str) -> None:
+    budget, most, thinking, told = THINKING[case]
+    document = {
+        "model": "lab/fast",
+        "messages": MESSAGES,
+        "max_tokens": 9000,
+        "thinking": {"type": "enabled", "budget_tokens": budget},
+    }
+    request = DIALECTS["anthropic"].parse(json.dumps(document).encode())
+    changed, notes = within_output(request, most)
+    sent = json.loads(changed.body)
+    assert sent["max_tokens"] == most
+    assert sent.get("thinking") == thinking
+    assert notes[1:] == told
+    assert changed.document == sent

@@ -12,7 +12,9 @@ from tests.provider import (
     CLOSE,
     DONE,
     FINISH,
+    HTTP_2_SETTINGS,
     RESET,
+    SOME_USAGE,
     STALL,
     USAGE,
     Script,
@@ -163,6 +165,10 @@ FAULTS: dict[str, Fault] = {
     ),
     "16 no HTTP": Fault(raw(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), reason="bad_reply", tries=2),
     "17c only a terminator": _streamed(DONE, reason="bad_reply", tries=2),
+    "19b HTTP/2 alone": Fault(raw(HTTP_2_SETTINGS), reason="bad_reply", tries=2),
+    "19b a word that it wants HTTP/2": Fault(
+        status(426, headers={"upgrade": "h2c", "connection": "upgrade"}), reason="upstream_error"
+    ),
     "20 a giant event": _streamed(b"data: " + b"x" * 20_000, CLOSE, reason="bad_reply"),
     "20 a giant body": Fault(body(b'{"a": "' + b"x" * 200_000 + b'"}'), reason="bad_reply"),
     "23 500": Fault(status(500), reason="upstream_error", tries=2),
@@ -273,6 +279,17 @@ GOOD: dict[str, tuple[Script, str | None]] = {
     "17f usage is absurd": (
         stream("Fine.", FINISH, chunk(choices=[], usage={"prompt_tokens": -(2**63)}), DONE),
         "bad_usage",
+    ),
+    "17f usage is text": (
+        stream("Fine.", FINISH, chunk(choices=[], usage={"prompt_tokens": "many"}), DONE),
+        "bad_usage",
+    ),
+    "17f usage in every chunk": (
+        stream(
+            chunk({"content": "Fine."}, usage=SOME_USAGE), chunk(finish="stop", usage=SOME_USAGE),
+            DONE,
+        ),
+        None,
     ),
     "17g usage that the client did not ask for": (stream("Fine.", FINISH, USAGE, DONE), None),
     "18 CR": (stream(WORD + b"\r\r", FINISH, DONE), None),

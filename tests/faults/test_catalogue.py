@@ -19,7 +19,9 @@ from tests.faults.catalogue import FAULTS, GOOD, INTERRUPTED, Fault, Place
 from tests.ledger_file import Story
 from tests.provider import (
     DONE,
+    FINISH,
     RESET,
+    USAGE,
     Provider,
     Seen,
     Wire,
@@ -196,6 +198,20 @@ async def test_what_looks_odd_and_is_a_good_answer(
     assert story.request["ending"] == "completed"
     notes = story.data("attempt.succeeded").notes
     assert notes == ((note,) if note else ())
+
+
+async def test_21_a_stream_where_json_was_asked_is_put_together(
+    provider: Provider, router: RunningRouter
+) -> None:
+    provider.on("odd", stream("All", " of it.", FINISH, USAGE, DONE))
+    reply = await router.chat(model="odd/odd")
+    (choice,) = reply.json()["choices"]
+    assert (choice["message"]["content"], choice["finish_reason"]) == ("All of it.", "stop")
+    assert reply.headers["content-type"] == "application/json"
+    story = router.ledger.story(reply)
+    assert story.data("attempt.succeeded").notes == ("converted",)
+    assert (story.request["ending"], story.attempts[0]["usage_source"]) == ("completed", "provider")
+    assert router.breaker("odd/odd") == "closed"
 
 
 @pytest.mark.parametrize("name", INTERRUPTED)

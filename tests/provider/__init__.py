@@ -28,7 +28,16 @@ next ones.  `Seen.gone` is set when the client closed the connection before its 
 
 from __future__ import annotations
 
-from tests.provider.documents import DONE, FINISH, SOME_USAGE, USAGE, chunk, completion, event
+from tests.provider.documents import (
+    DONE,
+    FINISH,
+    HTTP_2_SETTINGS,
+    SOME_USAGE,
+    USAGE,
+    chunk,
+    completion,
+    event,
+)
 from tests.provider.scripts import answer, body, drip, drop, hang, raw, status, stream
 from tests.provider.server import Provider
 from tests.provider.wire import CLOSE, RESET, STALL, Ending, Script, Seen, Step, Wire
@@ -37,6 +46,7 @@ __all__ = [
     "CLOSE",
     "DONE",
     "FINISH",
+    "HTTP_2_SETTINGS",
     "RESET",
     "SOME_USAGE",
     "STALL",

@@ -14,6 +14,10 @@ def event(document: object) -> bytes:
     return b"data: " + json.dumps(document).encode() + b"\n\n"
 
 
+HTTP_2_SETTINGS = bytes.fromhex("000006040000000000000300000064")
+"""What a server that knows nothing but HTTP/2 sends first, whatever it was asked."""
+
+
 def chunk(
     delta: Mapping[str, Any] | None = None, finish: str | None = None, **members: Any
 ) -> dict[str, Any]:

@@ -11,7 +11,19 @@ from collections.abc import Iterator
 import pytest
 
 from llmrouter.upstream.client import HttpUpstream
-from tests.provider import CLOSE, RESET, STALL, Provider, Script, body, drop, hang, raw, stream
+from tests.provider import (
+    CLOSE,
+    HTTP_2_SETTINGS,
+    RESET,
+    STALL,
+    Provider,
+    Script,
+    body,
+    drop,
+    hang,
+    raw,
+    stream,
+)
 from tests.upstream.calling import call, fault, fetch
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
@@ -60,6 +72,7 @@ CHUNKED = OK + b"transfer-encoding: chunked\r\n\r\n"
         pytest.param(
             body(b"?", headers={"content-encoding": "br"}), "bad_body", "headers", id="19 brotli"
         ),
+        pytest.param(raw(HTTP_2_SETTINGS), "bad_body", "headers", id="19b HTTP/2"),
         pytest.param(body(b"x" * 9_001), "too_large", "body", id="20 a large body"),
         pytest.param(
             body(gzip.compress(b"x" * 10**8), headers={"content-encoding": "gzip"}),
@@ -109,6 +122,15 @@ async def test_an_odd_reply_is_complete(
     provider.on("m", script)
     fetched = await fetch(upstream, call(provider.base_url, max_body_bytes=9_000))
     assert fetched.body == expected
+
+
+@pytest.mark.parametrize("client", ["lean"])
+async def test_a_provider_that_speaks_http_2_alone_is_named_as_such(
+    provider: Provider, upstream: HttpUpstream
+) -> None:
+    provider.on("m", raw(HTTP_2_SETTINGS))
+    error = await fault(upstream, call(provider.base_url))
+    assert "HTTP/2, which this router does not speak" in error.message
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,21 @@ async def test_a_server_that_speaks_no_tls_learns_nothing(upstream: HttpUpstream
     assert b"secret" not in b"".join(received)
 
 
+async def test_a_server_that_speaks_http_2_alone_says_so(upstream: HttpUpstream) -> None:
+    no_application_protocol = bytes.fromhex("15 0303 0002 02 78")
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(65536)
+        writer.write(no_application_protocol)
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        error = await fault(upstream, call(url))
+    assert (error.kind, error.phase) == ("tls", "tls")
+    assert "no application protocol" in error.message.lower()
+
+
 async def test_a_handshake_that_hangs_is_part_of_the_connection(upstream: HttpUpstream) -> None:
     over = asyncio.Event()
 
