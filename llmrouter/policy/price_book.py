@@ -23,6 +23,7 @@ _RANKS: Final[Mapping[PriceOrigin, int]] = {
     "import": 2,
     "built_in": 2,
 }
+_OTHERWISE: Final = 3
 _ALWAYS_US: Final = 0
 
 _Key = tuple[str, str]
@@ -31,11 +32,16 @@ _Key = tuple[str, str]
 class PriceBook:
     """All price cards, found by target and moment."""
 
-    def __init__(self, cards: Iterable[PriceCard] = ()) -> None:
+    def __init__(
+        self, cards: Iterable[PriceCard] = (), *, otherwise: Iterable[PriceCard] = ()
+    ) -> None:
+        """``otherwise`` are cards that count where no other one holds."""
         self._cards = tuple(cards)
         by_model: dict[_Key, dict[int, list[PriceCard]]] = defaultdict(lambda: defaultdict(list))
         for card in sorted(self._cards, key=lambda card: (card.valid_from_us, card.id or 0)):
             by_model[card.provider, card.model][_RANKS[card.origin]].append(card)
+        for card in otherwise:
+            by_model[card.provider, card.model][_OTHERWISE].append(card)
         self._timelines = {
             key: tuple(_Timeline(ranks[rank]) for rank in sorted(ranks))
             for key, ranks in by_model.items()
@@ -78,8 +84,16 @@ class PriceBook:
     def assuming(self, configured: Iterable[PriceCard]) -> PriceBook:
         """This book as it would be had a configuration always said these prices and no others."""
         others = (card for card in self._cards if card.origin != "configuration")
-        always = (replace(card, valid_from_us=_ALWAYS_US, valid_to_us=None) for card in configured)
-        return PriceBook((*others, *always))
+        return PriceBook((*others, *_always(configured)))
+
+    def backed_by(self, configured: Iterable[PriceCard]) -> PriceBook:
+        """This book; and what a configuration says, for moments at which no price was known."""
+        return PriceBook(self._cards, otherwise=_always(configured))
+
+
+def _always(cards: Iterable[PriceCard]) -> Iterator[PriceCard]:
+    """The cards as if they had held since ever."""
+    return (replace(card, valid_from_us=_ALWAYS_US, valid_to_us=None) for card in cards)
 
 
 class _Timeline:

@@ -93,14 +93,14 @@ class Replays:
 
     async def _kept_candidate(self, row: ReplayRow, book: PriceBook) -> Candidate:
         """The candidate again.  Prices that it names otherwise than its base count for all times;
-        the rest are those of the moment that is asked for."""
+        the rest are those of the moment that is asked for, as far as any was known then."""
         document = row.candidate or {}
-        table = compile_table(row.base_version or 0, document, self.read(document, row.label), book)
+        table = compile_table(row.base_version or 0, document, self.read(document, row.label))
         base = await self.versions.get(row.base_version) if row.base_version else None
         same = base is not None and base.document.get("prices") == document.get("prices")
-        if not same:
-            table = table.with_prices(book.assuming(table.configured_prices))
-        return Candidate(table, document, row.label, row.base_version)
+        prices = table.configured_prices
+        book = book.backed_by(prices) if same else book.assuming(prices)
+        return Candidate(table.with_prices(book), document, row.label, row.base_version)
 
     async def _base(self, number: int | None) -> ConfigurationVersion | None:
         if number is None:
