@@ -42,6 +42,8 @@ from llmrouter.pipeline.stages.keep import Keep
 from llmrouter.pipeline.stages.receive import Receive
 from llmrouter.pipeline.stages.remember import Remember
 from llmrouter.pipeline.stages.select import Select
+from llmrouter.pipeline.stages.tell import Tell
+from llmrouter.pipeline.stages.trace import Trace
 from llmrouter.pipeline.stages.validate import Validate
 from llmrouter.pipeline.survey import Survey
 from llmrouter.pipeline.tails import Tails
@@ -59,6 +61,7 @@ from llmrouter.store.packing import BodyPolicy
 from llmrouter.store.prices import Prices
 from llmrouter.store.retention import BodyLimits
 from llmrouter.store.writer import LedgerSettings
+from llmrouter.telemetry.opening import OpenTelemetry, open_telemetry
 from llmrouter.upstream.client import HttpUpstream
 from llmrouter.web.app import build_app
 from llmrouter.web.endpoints import Operation
@@ -108,7 +111,12 @@ async def running(
         await configuration.start()
         await import_at_start(configuration, config_file)
         estimator = Estimator(await store.token_ratios.load())
-        router = await _join(settings, keyring, store, upstream, configuration, estimator, clock)
+        telemetry = open_telemetry(keyring.beginning_with("OTEL_"), node=store.node)
+        if telemetry is not None:
+            stack.push_async_callback(telemetry.aclose)
+        router = await _join(
+            settings, keyring, store, upstream, configuration, estimator, telemetry, clock
+        )
         stack.push_async_callback(router.tasks.cancel)
         watching = watch(configuration, config_file or Path(CONFIG_FILE))
         router.tasks.start(watching, name="watch configuration file")
@@ -165,6 +173,7 @@ async def _join(
     upstream: HttpUpstream,
     configuration: ActiveConfiguration,
     estimator: Estimator,
+    telemetry: OpenTelemetry | None,
     clock: Clock,
 ) -> Router:
     availability = Availability(clock, await store.reader.availability(clock.now_us()))
@@ -207,15 +216,17 @@ async def _join(
     )
     receive = Receive(traffic, store.ledger, keyring, store.node)
     account = Account(store.ledger, keyring)
+    traced = () if telemetry is None else (Trace(telemetry),)
+    told = () if telemetry is None else (Tell(telemetry),)
     pipelines: Mapping[Operation, Pipeline] = {
         "chat": Pipeline(
-            forward=(receive, Acknowledge(), *deciding, call),
-            closing=(Keep(), account, Remember(conversations)),
+            forward=(*traced, receive, Acknowledge(), *deciding, call),
+            closing=(Keep(), account, Remember(conversations), *told),
             tasks=tasks,
         ),
         "count": Pipeline(
-            forward=(receive, *deciding, Count(upstream, keyring, DIALECTS, estimator)),
-            closing=(account,),
+            forward=(*traced, receive, *deciding, Count(upstream, keyring, DIALECTS, estimator)),
+            closing=(account, *told),
             tasks=tasks,
         ),
     }

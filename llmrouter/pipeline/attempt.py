@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from llmrouter.core.chat.losses import translation_header
@@ -157,7 +157,7 @@ class Attempt:
     async def open(self) -> None:
         """Sends the request and reads the reply's headers.  Raises `AttemptError`."""
         assignment = self._assignment
-        reply = await self._connection.enter_async_context(self._upstream.send(assignment.call))
+        reply = await self._connection.enter_async_context(self._upstream.send(self._call()))
         chunks = reply.chunks()
         self._connection.push_async_callback(_close, chunks)
         reader = assignment.codec.reader(
@@ -275,6 +275,13 @@ class Attempt:
         if self._conversation is None:
             raise RuntimeError("the attempt has not been opened")
         return self._conversation
+
+    def _call(self) -> UpstreamCall:
+        """The call; where a trace goes on beyond us, its provider is told which."""
+        call, trace = self._assignment.call, self._exchange.trace
+        if trace is None or not trace.propagated:
+            return call
+        return replace(call, headers={**call.headers, "traceparent": trace.traceparent(self.n)})
 
     async def _probation(self, wanted_tokens: float) -> bytes:
         """What follows the first token, until so many tokens have come or their time is up."""

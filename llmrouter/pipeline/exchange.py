@@ -10,6 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar, overload
 from llmrouter.core.clock import Clock
 from llmrouter.core.errors import RouterError
 from llmrouter.core.events import Event, EventData
+from llmrouter.core.finished import TraceContext
 from llmrouter.core.ledger import BreakerRow, RequestRecord, ResponseState
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import Classification, Decision, Ending, Purpose, Target
@@ -143,11 +144,13 @@ class Exchange:
         self.attempts = 0
         self.tries = 0
         self.unrecorded = False
+        self.trace: TraceContext | None = None
         self.served_by: int | None = None
         self.served_target: Target | None = None
         self.translation: str | None = None
         self.upstream_us = 0
         """How long at least one attempt was under way."""
+        self.stage_began_us: dict[str, int] = {}
         self.stage_us: dict[str, int] = {}
         self.breaker_rows: dict[tuple[str, str], BreakerRow] = {}
         self.drain_s = 0.0

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from llmrouter.core.events import Event
+from llmrouter.core.finished import FinishedRequest, TraceContext
 from llmrouter.core.ledger import (
     BreakerRow,
     ConfigurationVersion,
@@ -53,6 +54,17 @@ class Ledger(Protocol):
 
     def note(self, events: Sequence[Event], breakers: Sequence[BreakerRow] = ()) -> None:
         """Queues events that belong to no request, and breakers that were moved by hand."""
+
+
+class Telemetry(Protocol):
+    """Tells others of requests, in their terms.  Neither method waits, or raises."""
+
+    def begin(self, headers: Mapping[str, str]) -> TraceContext | None:
+        """By what a request will be known, given what its client says of a trace; header names
+        are in lower case.  None where nobody traces."""
+
+    def request_over(self, finished: FinishedRequest) -> None:
+        """Takes up a request whose record is safe."""
 
 
 class ResponseStates(Protocol):

@@ -45,6 +45,10 @@ class Keyring:
         """What a variable holds that is no secret; None when it is not set or blank."""
         return self._environment.get(variable, "").strip() or None
 
+    def beginning_with(self, prefix: str) -> dict[str, str]:
+        """Every variable of a library's that it would otherwise look for by itself."""
+        return {name: value for name, value in self._environment.items() if name.startswith(prefix)}
+
     def secrets(self) -> frozenset[str]:
         """Everything that must not appear anywhere: what looks like a secret by its variable's
         name, whatever was asked for as a key, and the database's password."""

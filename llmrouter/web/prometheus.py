@@ -13,22 +13,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from llmrouter.core.conventions import CHAT, provider_name
 from llmrouter.core.histogram import upper_edges_us
 from llmrouter.core.usage import NUSD_PER_USD
 from llmrouter.store.queries.totals import Total
 
 PROMETHEUS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
-PROVIDER_NAMES: Final[Mapping[str, str]] = {
-    "google": "gcp.gemini",
-    "kimi": "moonshot_ai",
-    "mistral": "mistral_ai",
-    "xai": "x_ai",
-}
-"""Our names of providers that the convention calls otherwise."""
-
 _US_PER_S: Final = 1_000_000
-_OPERATION: Final = "chat"
 
 Labels = tuple[tuple[str, str], ...]
 Sample = tuple[str, Labels, float]
@@ -191,10 +183,10 @@ def _target_labels(one: Total) -> Labels:
     """What the convention requires of an operation; a request that no model answered has neither
     provider nor model."""
     named = (
-        ("gen_ai_provider_name", PROVIDER_NAMES.get(one.provider, one.provider)),
+        ("gen_ai_provider_name", provider_name(one.provider)),
         ("gen_ai_request_model", one.model),
     )
-    return (("gen_ai_operation_name", _OPERATION), *(pair for pair in named if pair[1]))
+    return (("gen_ai_operation_name", CHAT), *(pair for pair in named if pair[1]))
 
 
 def _operation_labels(one: Total) -> Labels:
