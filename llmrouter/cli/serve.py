@@ -234,7 +234,16 @@ def set_up_logging(settings: Settings, keyring: Keyring) -> None:
     handler.addFilter(RedactingFilter(keyring))
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
     # Their debug logs hold whole headers and statements, and say nothing that ours do not.
-    for name in ("alembic", "httpcore", "httpx", "hpack", "asyncio", "aiosqlite", "sqlalchemy"):
+    for name in (
+        "alembic",
+        "httpcore",
+        "httpx",
+        "hpack",
+        "asyncio",
+        "aiosqlite",
+        "sqlalchemy",
+        "urllib3",
+    ):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("hypercorn").setLevel(logging.WARNING)
     asyncio.get_running_loop().slow_callback_duration = 0.1

@@ -151,6 +151,7 @@ class Exchange:
         self.upstream_us = 0
         """How long at least one attempt was under way."""
         self.stage_began_us: dict[str, int] = {}
+        """By the monotonic clock, as it stands; see `since_received_us`."""
         self.stage_us: dict[str, int] = {}
         self.breaker_rows: dict[tuple[str, str], BreakerRow] = {}
         self.drain_s = 0.0
@@ -169,6 +170,10 @@ class Exchange:
     def elapsed_us(self) -> int:
         """Microseconds since the request was received."""
         return self.clock.monotonic_us() - self._start_us
+
+    def since_received_us(self, monotonic_us: int) -> int:
+        """Microseconds from the request's arrival to a moment of the monotonic clock."""
+        return monotonic_us - self._start_us
 
     def emit(self, data: EventData) -> int:
         """Records that something happened, now: so many microseconds after the request came."""

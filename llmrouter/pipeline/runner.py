@@ -106,12 +106,12 @@ class Pipeline:
 
 
 async def _timed(stage: Stage, exchange: Exchange) -> None:
-    begun_us = exchange.elapsed_us()
+    begun_us = exchange.clock.monotonic_us()
     try:
         await stage(exchange)
     finally:
         exchange.stage_began_us[stage.name] = begun_us
-        exchange.stage_us[stage.name] = exchange.elapsed_us() - begun_us
+        exchange.stage_us[stage.name] = exchange.clock.monotonic_us() - begun_us
 
 
 def _fault(exchange: Exchange) -> RouterError:

@@ -131,6 +131,18 @@ def of_request_measure(finished: FinishedRequest) -> Attributes:
     )
 
 
+def of_cost_measure(finished: FinishedRequest, row: AttemptRow) -> Attributes:
+    """Of what an attempt cost."""
+    return _known(
+        {
+            "gen_ai.operation.name": finished.operation,
+            "gen_ai.provider.name": _provider(row.provider),
+            "gen_ai.request.model": row.model,
+            "llmrouter.category": finished.request.category,
+        }
+    )
+
+
 def of_attempt_measure(finished: FinishedRequest, row: AttemptRow, told: Told) -> Attributes:
     """Of an attempt's measures."""
     ended = told.ended.get(row.n)

@@ -9,14 +9,17 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
 from llmrouter import __version__
 from llmrouter.core.finished import FinishedRequest, TraceContext
 from llmrouter.telemetry.measures import Measures
-from llmrouter.telemetry.outbox import Outbox
+from llmrouter.telemetry.outbox import SAY_EVERY_S, Outbox
 from llmrouter.telemetry.signals import Signal
 from llmrouter.telemetry.spans import Spans
+from llmrouter.telemetry.sparing import Sparing
 
 WAITING_REQUESTS: Final = 2048
 """OTEL_BSP_MAX_QUEUE_SIZE; OpenTelemetry counts spans, a request has about eight."""
@@ -29,6 +32,8 @@ MEASURE_EVERY_S: Final = 1.0
 
 FLUSH_S: Final = 2.0
 """How long the router waits for a collector when it stops."""
+
+_COMPLAINING: Final = (OTLPSpanExporter.__module__, OTLPMetricExporter.__module__)
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +48,8 @@ class Export:
         resource = _resource(node)
         most = _positive(environment, "OTEL_BSP_MAX_QUEUE_SIZE", WAITING_REQUESTS)
         every_ms = _positive(environment, "OTEL_BSP_SCHEDULE_DELAY", SEND_EVERY_MS)
+        self._sparing = Sparing(_COMPLAINING, SAY_EVERY_S)
+        self._sparing.spare()
         self._spans: Spans | None = None
         self._outboxes: list[Outbox[FinishedRequest]] = []
         self._closing: list[Callable[[], None]] = []
@@ -73,6 +80,12 @@ class Export:
 
     async def aclose(self) -> None:
         """Delivers what is waiting; a collector that takes its time is not waited for."""
+        try:
+            await self._deliver_the_rest()
+        finally:
+            self._sparing.stop()
+
+    async def _deliver_the_rest(self) -> None:
         # Threads that nobody joins: an executor's would hold up the end of the process.
         closing = [threading.Thread(target=close, daemon=True) for close in self._closing]
         for thread in closing:

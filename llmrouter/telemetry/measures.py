@@ -18,7 +18,12 @@ from llmrouter import __version__
 from llmrouter.core.finished import FinishedRequest
 from llmrouter.core.ledger import AttemptRow
 from llmrouter.core.usage import NUSD_PER_USD
-from llmrouter.telemetry.attributes import Told, of_attempt_measure, of_request_measure
+from llmrouter.telemetry.attributes import (
+    Told,
+    of_attempt_measure,
+    of_cost_measure,
+    of_request_measure,
+)
 
 TOKEN_BUCKETS: Final = tuple(4**n for n in range(14))
 DURATION_BUCKETS_S: Final = tuple(0.01 * 2**n for n in range(14))
@@ -106,8 +111,7 @@ class Measures:
             if tokens is not None:
                 counted = {"gen_ai.token.type": kind, "llmrouter.usage_source": row.usage_source}
                 self._tokens.record(tokens, {**names, **counted})
-        category = finished.request.category
-        priced = {**names, "llmrouter.category": category} if category else names
+        priced = of_cost_measure(finished, row)
         if row.cost_nusd is None:
             self._unknown_costs.add(1, priced)
         else:

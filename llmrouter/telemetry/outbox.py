@@ -15,6 +15,7 @@ BATCH: Final = 64
 """So many at once: with about eight spans each, what OpenTelemetry's own queue sends at once."""
 
 SAY_EVERY_S: Final = 60.0
+"""A collector that is away for a day is not told of every second."""
 
 _log = logging.getLogger(__name__)
 

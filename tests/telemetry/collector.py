@@ -1,8 +1,8 @@
 """An OpenTelemetry collector on loopback: what it is sent by OTLP/HTTP, decoded.
 
-    async with Collector() as collector:
-        async with running_router(database, document, keys={**KEYS, **collector.variables}): ...
-        assert collector.spans          # a router delivers what is waiting before it stops
+async with Collector() as collector:
+    async with running_router(database, document, keys={**KEYS, **collector.variables}): ...
+    assert collector.spans          # a router delivers what is waiting before it stops
 """
 
 from __future__ import annotations
@@ -84,14 +84,10 @@ class Collector:
         return sorted((s for s in self.spans if s.kind == kind), key=lambda s: s.began_ns)
 
     def the(self, metric: str, **attributes: Any) -> Point:
-        """The one point of a metric that says this; ``_`` stands for ``.``."""
-        wanted = {name.replace("_", "."): value for name, value in attributes.items()}
-        found = [
-            p
-            for p in self.points
-            if p.name == metric and wanted.items() <= dict(p.attributes).items()
-        ]
-        assert len(found) == 1, f"{len(found)} points of {metric} say {wanted}: {self.points}"
+        """The one point of a metric that says this."""
+        named = [point for point in self.points if point.name == metric]
+        found = [p for p in named if attributes.items() <= dict(p.attributes).items()]
+        assert len(found) == 1, f"{len(found)} points say {attributes}: {named}"
         return found[0]
 
     async def __aenter__(self) -> Self:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import text
 
 from tests.provider import Provider, answer, status
 from tests.telemetry.collector import Collector
@@ -21,10 +20,8 @@ async def test_metrics_agree_with_the_ledger(
         async with router.streaming() as reply:
             await reply.aread()
         (sums,) = router.ledger.rows(
-            text(
-                "SELECT SUM(cost_nusd) AS cost_nusd, SUM(input_tokens) AS input_tokens,"
-                " SUM(output_tokens) AS output_tokens FROM attempt WHERE provider = 'lab'"
-            )
+            "SELECT SUM(cost_nusd) AS cost_nusd, SUM(input_tokens) AS input_tokens,"
+            " SUM(output_tokens) AS output_tokens FROM attempt WHERE provider = 'lab'"
         )
 
     lab = {"gen_ai.provider.name": "lab", "gen_ai.request.model": "fast"}

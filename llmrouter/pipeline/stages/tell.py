@@ -30,7 +30,11 @@ class Tell:
                 attempts=record.attempts,
                 events=record.events,
                 stages=tuple(
-                    StageTime(name, exchange.stage_began_us[name], duration_us)
+                    StageTime(
+                        name,
+                        exchange.since_received_us(exchange.stage_began_us[name]),
+                        duration_us,
+                    )
                     for name, duration_us in exchange.stage_us.items()
                 ),
                 trace=exchange.trace,
