@@ -22,6 +22,7 @@ from llmrouter.documents import read_configuration
 from llmrouter.pipeline.active import ActiveConfiguration
 from llmrouter.pipeline.assigning import Assigner
 from llmrouter.pipeline.availability import Availability
+from llmrouter.pipeline.capacity import Capacity
 from llmrouter.pipeline.classifiers import Keywords, Local, TextClassifier
 from llmrouter.pipeline.config_file import CONFIG_FILE, import_at_start, watch
 from llmrouter.pipeline.conversations import Conversations, ConversationState, Turns
@@ -202,6 +203,7 @@ async def _join(
     tails = Tails(store.reader.tails, lambda: configuration.table.hedges_by_p95, clock)
     await tails.renew()
     tasks.start(tails.run(), name="renew models' slowness")
+    capacity = Capacity()
     call = Call(
         Means(
             upstream=upstream,
@@ -212,6 +214,7 @@ async def _join(
             repeats=Repeats(clock),
             tails=tails,
             chance=random.random,
+            capacity=capacity,
         )
     )
     receive = Receive(traffic, store.ledger, keyring, store.node)
@@ -238,6 +241,7 @@ async def _join(
     services = Services(
         configuration=configuration,
         availability=availability,
+        capacity=capacity,
         knowledge=knowledge,
         classify=deciding.classify,
         explainer=Pipeline(deciding, (), tasks),

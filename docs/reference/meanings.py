@@ -197,6 +197,9 @@ MEANINGS: Final[Mapping[str, str]] = {
     "stream": "whether a stream was asked for",
     "switch": "what leaving the last turn's model costs; null when it is not left",
     "target": "`provider/model`",
+    "request.queued.outcome": "`admitted`, `timed_out` (after `limits.queue_s`) or `queue_full` "
+    "(`limits.queued_requests`); after the latter two the next target is asked",
+    "waited_us": "how long it waited for a place",
     "retry.withheld.n": "the attempt that failed",
     "text_output_tokens": "the output that was no reasoning",
     "to_target": "the target that was asked next",

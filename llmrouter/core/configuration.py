@@ -46,6 +46,7 @@ Quirk = Literal[
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 TokensPerSecond = Annotated[float, Field(gt=0, le=100_000)]
+Concurrency = Annotated[int, Field(ge=1, le=1_000_000)]
 UsdPerMtok = Annotated[float, Field(ge=0, le=1_000_000)]
 
 BUILT_IN_CATEGORIES = ("tools", "code", "reasoning", "conversation")
@@ -139,13 +140,24 @@ class RetriesConfig(Section):
 
 
 class LimitsConfig(Section):
-    """Bounds on what is read."""
+    """Bounds on what is read, and on how much is under way at once."""
 
     request_body_bytes: int = Field(16 * 2**20, ge=1024, description="a client's body")
     response_body_bytes: int = Field(64 * 2**20, ge=1024, description="a provider's whole reply")
     event_bytes: int = Field(8 * 2**20, ge=1024, description="one server-sent event")
     drain_bytes: int = Field(
         2**20, ge=0, description="what is read of a stream whose client has left"
+    )
+    concurrent_requests: Concurrency | None = Field(
+        None,
+        description="attempts that a model carries at once; said of a provider, also those of all "
+        "its models together",
+    )
+    queue_s: Seconds = Field(
+        2, description="how long a request waits for a place there before the next model is asked"
+    )
+    queued_requests: int = Field(
+        100, ge=0, le=100_000, description="how many may wait for it; more move on at once"
     )
 
 
@@ -176,6 +188,9 @@ class PartialLimits(Section):
     response_body_bytes: int | None = Field(None, ge=1024)
     event_bytes: int | None = Field(None, ge=1024)
     drain_bytes: int | None = Field(None, ge=0)
+    concurrent_requests: Concurrency | None = None
+    queue_s: Seconds | None = None
+    queued_requests: int | None = Field(None, ge=0, le=100_000)
 
 
 class Overrides(Section):

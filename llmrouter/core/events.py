@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from llmrouter.core.routing import (
     AttemptKind,
@@ -240,6 +240,17 @@ class RetryWithheld:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestQueued:
+    """The target carried as many attempts as it may (``limits.concurrent_requests``): the request
+    waited for a place, and got one, or moved on."""
+
+    kind: ClassVar[str] = "request.queued"
+    target: str
+    waited_us: int
+    outcome: Literal["admitted", "timed_out", "queue_full"]
+
+
+@dataclass(frozen=True, slots=True)
 class TargetCooldown:
     """A provider asked for a pause; the target is passed over until then (wall clock, µs)."""
 
@@ -412,6 +423,7 @@ EventData = (
     | FallbackTaken
     | HedgeTaken
     | RetryWithheld
+    | RequestQueued
     | TargetCooldown
     | AccountLocked
     | AccountUnlocked

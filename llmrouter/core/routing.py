@@ -42,6 +42,7 @@ Refusal = Literal[
     "context_too_small",
     "cooling_down",
     "account_locked",
+    "at_capacity",
     "over_budget",
     "not_allowed",
 ]

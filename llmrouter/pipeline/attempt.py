@@ -24,6 +24,7 @@ from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import AttemptKind, AttemptOutcome, Target
 from llmrouter.core.upstream import UpstreamCall, UpstreamReply
 from llmrouter.dialects.wire import Codec, Dialect, Observed, ReplyReader, TargetFacts
+from llmrouter.pipeline.capacity import Room
 from llmrouter.pipeline.clocks import OutOfTime, ReadingClocks
 from llmrouter.pipeline.costing import Costing
 from llmrouter.pipeline.estimator import Estimator
@@ -83,13 +84,21 @@ class _Conversation:
 class Attempt:
     """Carries out one `Assignment`.  Owned by the call stage; once committed, by its relay."""
 
-    def __init__(self, exchange: Exchange, assignment: Assignment, upstream: Upstream) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        assignment: Assignment,
+        upstream: Upstream,
+        room: Room | None = None,
+    ) -> None:
+        """``room`` is left when the attempt ends; without it, nobody counts the attempt."""
         self.target = assignment.target
         self.terminator = b""
         """What ends the reply in success: known once everything before it has been read."""
         self._exchange = exchange
         self._assignment = assignment
         self._upstream = upstream
+        self._room = room
         self._costing = Costing(
             assignment.target.name,
             assignment.request,
@@ -354,6 +363,8 @@ class Attempt:
 
     def _book(self, event: AttemptSucceeded | AttemptFailed) -> None:
         self._booked = True
+        if self._room is not None:
+            self._room.leave()
         self._exchange.attempt_ended()
         self._exchange.emit(event)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable
-from typing import Literal, NamedTuple
 
 from llmrouter.core.configuration import BreakerConfig
 from llmrouter.core.errors import AttemptError, RouterError, StreamBroken
@@ -13,10 +12,11 @@ from llmrouter.core.events import FallbackTaken, HedgeTaken, RetryWithheld
 from llmrouter.core.routing import AttemptKind, Candidate, Target
 from llmrouter.pipeline.assigning import Task
 from llmrouter.pipeline.attempt import Assignment, Attempt
+from llmrouter.pipeline.capacity import Room, bounds_of, find_room
 from llmrouter.pipeline.exchange import Exchange, Reply
 from llmrouter.pipeline.means import Means
 from llmrouter.pipeline.ports import ClientGone
-from llmrouter.pipeline.race import Race
+from llmrouter.pipeline.race import Patience, Race
 from llmrouter.policy.exhausted import FailedAttempt, chain_failure
 from llmrouter.policy.failures import Verdict, judge, refused_needs
 from llmrouter.policy.fallback import Failed, PassedOver, PlanEnd, Try, fallback_plan
@@ -24,13 +24,6 @@ from llmrouter.policy.needs import known_window
 from llmrouter.policy.redaction import redact
 
 _log = logging.getLogger(__name__)
-
-
-class _Patience(NamedTuple):
-    """How long a silent target is waited for alone, and who says so."""
-
-    after_ms: int
-    basis: Literal["p95", "configured"]
 
 
 class Chain:
@@ -101,26 +94,46 @@ class Chain:
         if hedge is not None and hedge.target == step.target:
             return self._hedge_failed or await self._first_answer(hedge)
         await self._call_off("cancelled")
+        room = await self._room(step.target)
+        if room is None:
+            return PassedOver("at_capacity")
         hindrance = means.availability.take_permit(
             exchange, step.target, self._breaker(step.target), self._remaining_s()
         )
         if hindrance is not None:
+            room.leave()
             return PassedOver(hindrance.refused)
         if not step.is_retry:
             means.repeats.sent(step.target, retries)
-        attempt = self._begin(step.target, means.kind)
+        attempt = self._begin(step.target, means.kind, room)
         patience = self._patience(step)
         if patience is None:
             return await self._carry(attempt, self._reach(attempt))
         return await self._raced(attempt, patience)
 
-    def _begin(self, target: Target, kind: AttemptKind) -> Attempt:
+    async def _room(self, target: Target) -> Room | None:
+        """A place for an attempt; without one, a trial's permit goes back."""
+        exchange, room = self._exchange, None
+        exchange.drain_s = 0.0  # a client that leaves the queue leaves nothing to be drained
+        try:
+            capacity, within_s = self._means.capacity, self._remaining_s()
+            room = await find_room(capacity, exchange, target, self._route, within_s)
+        finally:
+            if room is None:
+                self._means.availability.released(exchange, target)
+        return room
+
+    def _begin(self, target: Target, kind: AttemptKind, room: Room) -> Attempt:
         exchange = self._exchange
         exchange.attempts += 1
         exchange.tries += 1
-        assignment = self._assignment(target, kind)
-        exchange.drain_s = self._drain_s(target)
-        attempt = Attempt(exchange, assignment, self._means.upstream)
+        try:
+            assignment = self._assignment(target, kind)
+            exchange.drain_s = self._drain_s(target)
+            attempt = Attempt(exchange, assignment, self._means.upstream, room)
+        except BaseException:
+            room.leave()
+            raise
         exchange.open_in(self._means.ledger)
         return attempt
 
@@ -160,17 +173,17 @@ class Chain:
             else Reply(200, attempt.content_type, content)
         )
 
-    def _patience(self, step: Try) -> _Patience | None:
+    def _patience(self, step: Try) -> Patience | None:
         """How long the first target may be silent before another one is asked beside it."""
         route = None if self._route is None else self._table.route(self._route)
         if route is None or route.hedge_after_ms is None or step.n > 1 or step.after is not None:
             return None
         if route.hedge_after_ms != "p95":
-            return _Patience(route.hedge_after_ms, "configured")
+            return Patience(route.hedge_after_ms, "configured")
         p95_us = self._means.tails.p95_us(step.target, stream=self._exchange.request.stream)
-        return None if p95_us is None else _Patience(round(p95_us / 1000), "p95")
+        return None if p95_us is None else Patience(round(p95_us / 1000), "p95")
 
-    async def _raced(self, first: Attempt, patience: _Patience) -> Failed | None:
+    async def _raced(self, first: Attempt, patience: Patience) -> Failed | None:
         """The first attempt; and when it takes too long, another beside it."""
         self._race.enter(first)
         racer = await self._race.next(patience.after_ms / 1000)
@@ -179,7 +192,7 @@ class Chain:
         self._hedge = self._send_hedge(first, patience)
         return await self._first_answer(first)
 
-    def _send_hedge(self, slow: Attempt, patience: _Patience) -> Attempt | None:
+    def _send_hedge(self, slow: Attempt, patience: Patience) -> Attempt | None:
         """Asks the next target that can be asked, if there is one and the budget allows it."""
         exchange, means, retries = self._exchange, self._means, self._table.config.retries
         others = [t for t in exchange.decision.usable if t.name != slow.target.name]
@@ -189,14 +202,18 @@ class Chain:
             exchange.emit(RetryWithheld(slow.n, str(slow.target), "hedge"))
             return None
         for target in others:
+            room = means.capacity.try_enter(target, bounds_of(self._table, target, self._route))
+            if room is None:
+                continue
             breaker, lease_s = self._breaker(target), self._remaining_s()
             if means.availability.take_permit(exchange, target, breaker, lease_s) is None:
                 break
+            room.leave()
         else:
             return None
         means.repeats.spend(slow.target, retries)
         exchange.emit(HedgeTaken(str(slow.target), str(target), patience.after_ms, patience.basis))
-        hedge = self._begin(target, "hedge")
+        hedge = self._begin(target, "hedge", room)
         self._race.enter(hedge)
         return hedge
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from llmrouter.core.routing import AttemptKind
 from llmrouter.pipeline.assigning import Assigner
 from llmrouter.pipeline.availability import Availability
+from llmrouter.pipeline.capacity import Capacity
 from llmrouter.pipeline.knowledge import Knowledge
 from llmrouter.pipeline.ports import Ledger, Upstream
 from llmrouter.pipeline.repeats import Repeats
@@ -32,4 +33,5 @@ class Means:
     repeats: Repeats
     tails: Tails
     chance: Chance
+    capacity: Capacity = field(default_factory=Capacity)
     kind: AttemptKind = "chat"

@@ -5,9 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from llmrouter.pipeline.attempt import Attempt
+
+
+class Patience(NamedTuple):
+    """How long a silent target is waited for alone, and who says so."""
+
+    after_ms: int
+    basis: Literal["p95", "configured"]
+
 
 Reach = Callable[[Attempt], Coroutine[Any, Any, bytes]]
 """Takes an attempt as far as its first token, or its whole body."""

@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from llmrouter.core.errors import AllModelsFailed, AttemptSummary, UpstreamRefused
+from llmrouter.core.errors import (
+    AllModelsFailed,
+    AttemptSummary,
+    Overloaded,
+    RouterError,
+    UpstreamRefused,
+)
 from llmrouter.core.routing import Candidate, Refusal, Target
 from llmrouter.policy.breaker import WAIT_SHOWN_S
 from llmrouter.policy.failures import Verdict
@@ -14,6 +20,9 @@ from llmrouter.policy.failures import Verdict
 # The most useful first: what the client can act upon, then when to come back, then who is at fault.
 USEFULNESS: Final = (400, 429, 503, 504, 502)
 NAMED_TARGETS: Final = 8
+
+ROOM_WAIT_S: Final = 1.0
+"""When to come back for a place: places become free all the time."""
 
 # A provider's 401 or 403 is about our key, and would send the client to mend its own.
 PASSED_STATUSES: Final = frozenset(range(400, 500)) - {401, 403}
@@ -48,6 +57,7 @@ class _Meaning:
 _REFUSALS: Final[Mapping[Refusal, _Meaning]] = {
     "breaker_open": _Meaning(503, "failed too often and is being rested", passes=True),
     "cooling_down": _Meaning(429, "asked for a pause", passes=True),
+    "at_capacity": _Meaning(503, "carries as many requests as it may", passes=True),
     "account_locked": _Meaning(503, "refused its key or is out of money"),
     "no_credentials": _Meaning(503, "has no key"),
     "unknown_provider": _Meaning(503, "names a provider that is not configured"),
@@ -69,13 +79,14 @@ def chain_failure(
     key_variables: Mapping[str, str] | None = None,
     true_breaker_wait: bool = False,
     withheld: bool = False,
-) -> AllModelsFailed | UpstreamRefused:
+) -> RouterError:
     """The one error for a chain without an answer.
 
-    A provider's verdict on the client's own content comes back as the provider gave it.  Anything
-    else becomes `AllModelsFailed` with the most useful status of the chain.  ``waits_s`` says how
-    long refused targets stay refused; ``key_variables`` which environment variable holds a
-    provider's key; ``true_breaker_wait`` (``on_all_open: refuse``) shows an open breaker's whole
+    A provider's verdict on the client's own content comes back as the provider gave it.  When
+    nothing was asked for want of room it is `Overloaded`, which clients repeat by themselves.
+    Anything else becomes `AllModelsFailed` with the most useful status of the chain.  ``waits_s``
+    says how long refused targets stay refused; ``key_variables`` which environment variable holds
+    a provider's key; ``true_breaker_wait`` (``on_all_open: refuse``) shows an open breaker's whole
     wait instead of a few seconds; ``withheld`` that the retry budget kept the last target from
     being asked once more.
     """
@@ -84,6 +95,9 @@ def chain_failure(
     # What a target did in this request says more than the breaker that it opened by it.
     tried = {f.target for f in failed}
     refused = [c for c in candidates if c.refused is not None and c.target not in tried]
+    if not failed and any(c.refused == "at_capacity" for c in refused):
+        message = _message(failed, refused, {}, withheld=False)
+        return Overloaded(message, code="at_capacity", retry_after_s=ROOM_WAIT_S)
     status = _status(failed, refused)
     waits = _waits_s(status, failed, refused, waits_s or {}, true_breaker_wait)
     return AllModelsFailed(
@@ -156,6 +170,7 @@ def _waits_s(
         resting = [
             waits_s.get(c.target, WAIT_SHOWN_S) for c in refused if c.refused == "breaker_open"
         ]
+        resting += [ROOM_WAIT_S for c in refused if c.refused == "at_capacity"]
         return resting if true_breaker_wait else [min(wait, WAIT_SHOWN_S) for wait in resting]
     return []
 

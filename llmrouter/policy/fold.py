@@ -32,6 +32,7 @@ from llmrouter.core.events import (
     RequestClassified,
     RequestCorrected,
     RequestFinished,
+    RequestQueued,
     RequestReceived,
     RequestRecovered,
     RequestRejected,
@@ -150,6 +151,7 @@ def _gather(events: Iterable[Event]) -> _Facts:
                 | FallbackTaken()
                 | HedgeTaken()
                 | RetryWithheld()
+                | RequestQueued()
                 | TargetCooldown()
                 | AccountLocked()
                 | AccountUnlocked()

@@ -47,6 +47,7 @@ def _shown(part: Services, name: str) -> dict[str, Any]:
             for model in sorted(models | set(provider.models))
             if (abilities := _abilities(part, Target(name, model)))
         },
+        "under_way": part.capacity.taken(name),
         "breakers": {
             target: show_breaker(state, part.clock)
             for target, state in part.availability.breakers.items()

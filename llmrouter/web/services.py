@@ -17,6 +17,7 @@ from llmrouter.core.routing import DialectName
 from llmrouter.dialects.wire import Dialect
 from llmrouter.pipeline.active import ActiveConfiguration
 from llmrouter.pipeline.availability import Availability
+from llmrouter.pipeline.capacity import Capacity
 from llmrouter.pipeline.knowledge import Knowledge
 from llmrouter.pipeline.ports import Keyring, Ledger, Versions
 from llmrouter.pipeline.runner import Pipeline
@@ -44,6 +45,7 @@ class Services:
 
     configuration: ActiveConfiguration
     availability: Availability
+    capacity: Capacity
     knowledge: Knowledge
     classify: Classify
     explainer: Pipeline
