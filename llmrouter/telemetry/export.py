@@ -87,7 +87,10 @@ class Export:
 
     async def _deliver_the_rest(self) -> None:
         # Threads that nobody joins: an executor's would hold up the end of the process.
-        closing = [threading.Thread(target=close, daemon=True) for close in self._closing]
+        closing = [
+            threading.Thread(target=close, name="telemetry close", daemon=True)
+            for close in self._closing
+        ]
         for thread in closing:
             thread.start()
         until_s = time.monotonic() + FLUSH_S

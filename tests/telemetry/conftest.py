@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 
@@ -10,7 +11,7 @@ import pytest
 
 from llmrouter.store.engine import DatabaseAddress
 from tests.provider import Provider
-from tests.running import KEYS, RunningRouter, lab, running_router
+from tests.running import KEYS, RunningRouter, eventually, lab, running_router
 from tests.telemetry.collector import Collector
 
 MakeRouter = Callable[..., AbstractAsyncContextManager[RunningRouter]]
@@ -40,5 +41,12 @@ def telling(
         document = lab(provider, routes={"pair": ["lab/fast", "spare/fast"]})
         async with running_router(sqlite_database, document, keys=keys) as router:
             yield router
+        if collector.manner == "takes":
+            # On a busy machine the rest may come after the router's patience has ended.
+            await eventually(lambda: not _delivering(), within_s=30)
 
     return make
+
+
+def _delivering() -> bool:
+    return any(thread.name == "telemetry close" for thread in threading.enumerate())

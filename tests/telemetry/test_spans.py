@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+import re
 
-from tests.provider import Provider, answer, status
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from opentelemetry.sdk.resources import Resource
+
+from llmrouter.telemetry.spans import Spans
+from tests.provider import STALL, Provider, answer, chunk, status, stream
 from tests.running import KEYS, ask
 from tests.telemetry.collector import Collector
 from tests.telemetry.conftest import MakeRouter
@@ -206,3 +212,48 @@ async def test_without_the_propagator_nobody_is_told_of_traces(
     (request,) = collector.of_kind("SERVER")
     assert request.trace_id != TRACE
     assert "traceparent" not in provider.seen[-1].headers
+
+
+@given(st.text(), st.text())
+@example(f"00-{TRACE}-{SPAN}-01", "shop=42")
+@example(f"00-{TRACE}-{SPAN}-ff", "=,=,=")
+@example(f"00-{TRACE}-{'f' * 16}-01", ",".join(f"k{n}=v" for n in range(99)))
+def test_whatever_stands_in_the_headers_a_request_has_a_place(traceparent: str, state: str) -> None:
+    spans = Spans(Resource({}), propagated=True)
+    try:
+        trace = spans.begin({"traceparent": traceparent, "tracestate": state})
+    finally:
+        spans.close()
+    for n in (1, 999):
+        assert re.fullmatch(
+            "00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[01]", trace.traceparent(n)
+        )
+
+
+async def test_counting_tokens_is_an_operation_of_its_own(
+    provider: Provider, collector: Collector, telling: MakeRouter
+) -> None:
+    async with telling() as router:
+        await router.http.post("/v1/messages/count_tokens", json=ask())
+
+    (request,) = collector.of_kind("SERVER")
+    assert request.name == "count_tokens lab/fast"
+    assert collector.of_kind("CLIENT") == []
+
+
+async def test_a_client_that_leaves_is_no_error_of_the_server(
+    provider: Provider, collector: Collector, telling: MakeRouter
+) -> None:
+    provider.on("fast", stream(chunk({"content": "Well"}), STALL))
+    async with telling() as router:
+        async with router.streaming() as reply:
+            await anext(reply.aiter_bytes())
+        await router.settled()
+
+    (request,) = collector.of_kind("SERVER")
+    (attempt,) = collector.of_kind("CLIENT")
+    assert request["llmrouter.ending"] == request["error.type"] == "disconnected"
+    assert request["http.response.status_code"] == 499
+    assert attempt["llmrouter.attempt.outcome"] == "cancelled"
+    assert not request.is_error
+    assert not attempt.is_error
