@@ -35,6 +35,7 @@ details { margin-top: .5rem; } summary { cursor: pointer; color: var(--soft); fo
 th, td { padding: .25rem .75rem .25rem 0; text-align: left; border-bottom: 1px solid var(--rule); }
 th[scope=row] { font-weight: 400; min-width: 10rem; overflow-wrap: anywhere; }
 .figure { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+thead th, thead .figure { white-space: normal; vertical-align: bottom; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .75rem;
   margin: 1.25rem 0; padding: 0; }
 .tiles div { border: 1px solid var(--rule); border-radius: .5rem; padding: .75rem; }
