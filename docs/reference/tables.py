@@ -65,15 +65,15 @@ def view_reference() -> str:
 
 
 def table_reference() -> str:
-    """A section for each table: its columns with their types and units."""
-    return "\n\n".join(_section(found) for found in schema.metadata.tables.values())
+    """A section for each table, in the order of `_ROWS`: its columns with types and units."""
+    tables = schema.metadata.tables
+    for name in set(tables).symmetric_difference(_ROWS):
+        raise LookupError(f"table {name} is not described, or gone; see docs/reference/tables")
+    return "\n\n".join(_section(tables[name], what) for name, what in _ROWS.items())
 
 
-def _section(found: Any) -> str:
+def _section(found: Any, what: str) -> str:
     """``found`` is one of SQLAlchemy's tables, whose own types say less than this text."""
-    what = _ROWS.get(found.name)
-    if what is None:
-        raise LookupError(f"table {found.name} is not described; add it to docs/reference/tables")
     rows = [_row(found.name, column) for column in found.columns if not _is_bucket(column.name)]
     rows += [
         (code(f"{name}{_HISTOGRAM_MARK}b"), "whole number", "requests", HISTOGRAM)
