@@ -154,9 +154,9 @@ async def _reckon(settings: Settings, ledger: LedgerReader | None, now_us: int) 
     table = compile_table(newest.number if newest else 0, document, config)
     table = table.with_prices((await known_prices(ledger)).assuming(table.configured_prices))
 
-    def reckon(target: Target, usage: Usage) -> int | None:
+    def reckon(target: Target, usage: Usage, service_tier: str | None) -> int | None:
         card = table.price(target, now_us)
-        return None if card is None else cost_of(usage, card)
+        return None if card is None else cost_of(usage, card, service_tier)
 
     return reckon
 

@@ -137,7 +137,10 @@ class AttemptFirstToken:
 
 @dataclass(frozen=True, slots=True)
 class _AttemptEnded:
-    """What is known of an attempt once it is over; durations count from its start."""
+    """What is known of an attempt once it is over; durations count from its start.
+
+    ``service_tier`` is left out for the standard one, and where the provider says none.
+    """
 
     n: int
     outcome: AttemptOutcome
@@ -162,6 +165,7 @@ class _AttemptEnded:
     cost_nusd: int | None = None
     cost_basis: CostBasis = "unknown"
     price_id: int | None = None
+    service_tier: str | None = None
     finish_reason: str | None = None
     response_model: str | None = None
     provider_request_id: str | None = None

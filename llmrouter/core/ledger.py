@@ -100,6 +100,7 @@ class AttemptRow:
     cost_basis: CostBasis = "unknown"
     price_id: int | None = None
     provider_request_id: str | None = None
+    service_tier: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,10 @@ UnitClass = Literal[
 """What is billed: classes of tokens as `llmrouter.core.usage.Usage` tells them apart, searches one
 by one, and the request itself."""
 
-ServiceTier = Literal["standard", "batch", "flex", "priority"]
-"""How fast a provider was asked to answer, where that has a price."""
+ServiceTier = Literal["standard", "batch", "flex", "priority", "fast"]
+"""How fast a provider answers, where that has a price; ``fast`` is Anthropic's fast mode."""
+
+STANDARD_SERVICE: Final = "standard"
 
 PriceOrigin = Literal["configuration", "manual", "import", "built_in"]
 """Who put a price into the ledger: a configuration document, ``llmrouter prices set``, an import,
@@ -70,9 +72,9 @@ class PriceCard:
 
     def nusd_per_million(self, unit_class: UnitClass) -> int | None:
         """The list price of a class: standard service, short requests."""
-        return self.rates_for(0, "standard").get(unit_class)
+        return self.rates_for(0, STANDARD_SERVICE).get(unit_class)
 
-    def rates_for(self, input_tokens: int, service_tier: ServiceTier) -> Mapping[UnitClass, int]:
+    def rates_for(self, input_tokens: int, service_tier: str) -> Mapping[UnitClass, int]:
         """Nano-dollars per million units by class, for a request of this size at this service."""
         found: dict[UnitClass, tuple[int, int]] = {}
         for rate in self.rates:

@@ -59,6 +59,7 @@ class ReplyObserver:
         match delta:
             case Started():
                 seen.response_model = delta.model or seen.response_model
+                seen.service_tier = delta.service_tier or seen.service_tier
             case TextDelta() | ReasoningDelta() | RefusalDelta() | ArgumentsDelta():
                 seen.add_text(delta.text)
                 seen.first_token = seen.first_token or bool(delta.text)
@@ -117,4 +118,5 @@ class ReplyObserver:
         if report.usage != Usage():
             self.observed.usage = report.usage
         self.observed.raw_usage = report.raw or None
+        self.observed.service_tier = report.service_tier or self.observed.service_tier
         self.observed.reported_cost_nusd = report.cost_nusd

@@ -76,6 +76,9 @@ class Observed:
     usage: Usage | None = None
     raw_usage: Mapping[str, Any] | None = None
     reported_cost_nusd: int | None = None
+    service_tier: str | None = None
+    """At which service the reply was made, as `llmrouter.dialects.service_tiers` calls it; None
+    where the provider does not say."""
     output_characters: int = 0
     output_extra_bytes: int = 0
     """By how much the UTF-8 form of what was said is longer: it tells scripts apart."""

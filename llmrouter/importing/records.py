@@ -53,7 +53,7 @@ MAKERS: Final = (
 )
 """Whose a model is, by how its name begins, where a log names no provider."""
 
-Reckon = Callable[[Target, Usage], int | None]
+Reckon = Callable[[Target, Usage, str | None], int | None]
 """What a usage costs at a target, in nano-dollars; None when that is not known."""
 
 
@@ -159,6 +159,7 @@ def _ended(call: LoggedCall, shared: Imported) -> EventData:
         "reasoning_tokens": usage.reasoning_tokens,
         "usage_source": "none" if call.usage is None else "provider",
         "raw_usage": call.raw_usage,
+        "service_tier": _service_tier(call),
         "cost_nusd": cost.nusd,
         "cost_basis": cost.basis,
         "finish_reason": call.finish_reason,
@@ -171,12 +172,16 @@ def _ended(call: LoggedCall, shared: Imported) -> EventData:
     return AttemptFailed(outcome="failed", error_class="imported_failure", message=message, **facts)
 
 
+def _service_tier(call: LoggedCall) -> str | None:
+    """A batch costs about half of the list price."""
+    return "batch" if "batch" in call.notes else None
+
+
 def _cost(call: LoggedCall, shared: Imported) -> tuple[Cost, tuple[str, ...]]:
     """What the log says; it was reckoned from tokens by whoever wrote the log."""
     if call.cost_nusd is not None:
         return Cost(call.cost_nusd, "computed"), ("cost_from_log",)
-    # A batch costs about half of the list price, so that this does not say its cost.
-    if shared.reckon is None or call.usage is None or "batch" in call.notes:
+    if shared.reckon is None or call.usage is None:
         return UNKNOWN_COST, ()
-    nusd = shared.reckon(_target(call, shared), call.usage)
+    nusd = shared.reckon(_target(call, shared), call.usage, _service_tier(call))
     return (UNKNOWN_COST, ()) if nusd is None else (Cost(nusd, "computed"), ("cost_at_import",))

@@ -23,6 +23,7 @@ from llmrouter.core.events import (
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import AttemptKind, AttemptOutcome, Target
 from llmrouter.core.upstream import UpstreamCall, UpstreamReply
+from llmrouter.core.usage import Usage
 from llmrouter.dialects.wire import Codec, Dialect, Observed, ReplyReader, TargetFacts
 from llmrouter.pipeline.capacity import Room
 from llmrouter.pipeline.clocks import OutOfTime, ReadingClocks
@@ -174,7 +175,7 @@ class Attempt:
             content_type=reply.headers.get("content-type", ""),
             event_bytes=assignment.limits.event_bytes,
             body_bytes=assignment.limits.response_body_bytes,
-            cost_of=self._costing.nusd if assignment.report_cost else None,
+            cost_of=self._cost_so_far if assignment.report_cost else None,
             facts=assignment.facts,
         )
         self._conversation = _Conversation(reply, chunks, reader)
@@ -291,6 +292,10 @@ class Attempt:
         if trace is None or not trace.propagated:
             return call
         return replace(call, headers={**call.headers, "traceparent": trace.traceparent(self.n)})
+
+    def _cost_so_far(self, usage: Usage) -> int | None:
+        """What the client is told that the reply cost."""
+        return self._costing.nusd(usage, self._reading.reader.observed.service_tier)
 
     async def _probation(self, wanted_tokens: float) -> bytes:
         """What follows the first token, until so many tokens have come or their time is up."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from llmrouter.core.prices import PriceCard
+from llmrouter.core.prices import STANDARD_SERVICE, PriceCard
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.usage import (
     BILLED_CLASSES,
@@ -36,9 +36,9 @@ class Costing:
         self._card = card
         self._estimator = estimator
 
-    def nusd(self, usage: Usage) -> int | None:
+    def nusd(self, usage: Usage, service_tier: str | None) -> int | None:
         """What this usage costs, in nano-dollars; None when it is not known."""
-        return None if self._card is None else cost_of(usage, self._card)
+        return None if self._card is None else cost_of(usage, self._card, service_tier)
 
     def of_whole(self, observed: Observed) -> dict[str, Any]:
         """Of a reply that came to its end; the estimator learns from it."""
@@ -72,14 +72,19 @@ class Costing:
         return self._estimator.usage(self._model, self._request, observed)
 
     def _fields(self, usage: Usage, source: UsageSource, observed: Observed) -> dict[str, Any]:
+        tier = observed.service_tier
+        fields = _fields(usage, source, self._cost(usage, source, observed))
+        return {**fields, "service_tier": None if tier == STANDARD_SERVICE else tier}
+
+    def _cost(self, usage: Usage, source: UsageSource, observed: Observed) -> Cost:
         """The provider's own figure beats ours, and counted tokens beat estimated ones."""
         if observed.reported_cost_nusd is not None:
-            return _fields(usage, source, Cost(observed.reported_cost_nusd, "provider_reported"))
-        nusd = self.nusd(usage)
+            return Cost(observed.reported_cost_nusd, "provider_reported")
+        nusd = self.nusd(usage, observed.service_tier)
         if nusd is None or self._card is None:
-            return _fields(usage, source, UNKNOWN_COST)
+            return UNKNOWN_COST
         basis: CostBasis = "computed" if source == "provider" else "estimated"
-        return _fields(usage, source, Cost(nusd, basis, self._card.id))
+        return Cost(nusd, basis, self._card.id)
 
 
 def _fields(usage: Usage, source: UsageSource, cost: Cost) -> dict[str, Any]:

@@ -231,6 +231,7 @@ def _attempt_row(request_id: int, facts: _Facts, n: int) -> AttemptRow:
         cost_basis=priced.cost_basis,
         price_id=priced.price_id,
         provider_request_id=ended.provider_request_id,
+        service_tier=ended.service_tier,
     )
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from llmrouter.core.configuration import PriceConfig
-from llmrouter.core.prices import PriceCard, Rate, ServiceTier, UnitClass
+from llmrouter.core.prices import STANDARD_SERVICE, PriceCard, Rate, UnitClass
 from llmrouter.core.usage import Usage, nusd_from_usd
 
 MILLION: Final = 1_000_000
@@ -28,16 +28,17 @@ _UNIT_CLASSES: Final[Mapping[str, UnitClass]] = {
 """Which price holds for each field of `Usage`."""
 
 
-def cost_of(usage: Usage, card: PriceCard, service_tier: ServiceTier = "standard") -> int | None:
+def cost_of(usage: Usage, card: PriceCard, service_tier: str | None = None) -> int | None:
     """The cost in nano-dollars, rounded once, half to even.
 
-    None when it is not known: the input or the output was not counted, or a class that was used
+    ``service_tier`` is the one that the provider says, None the standard one.  The result is None
+    when the cost is not known: the input or the output was not counted, or a class that was used
     has no price at this service.  A class that a provider did not mention counts as not used.
     """
     input_tokens = usage.input_tokens
     if input_tokens is None or usage.output_tokens is None:
         return None
-    rates = card.rates_for(input_tokens, service_tier)
+    rates = card.rates_for(input_tokens, service_tier or STANDARD_SERVICE)
     total = rates.get("request", 0)
     for name, unit_class in _UNIT_CLASSES.items():
         units = getattr(usage, name)

@@ -158,7 +158,7 @@ def attempt_cost(attempt: AttemptRow, table: RoutingTable, at_us: int) -> int | 
     if usage is None:
         return attempt.cost_nusd if attempt.cost_nusd == 0 else None
     card = table.price(Target(attempt.provider, attempt.model, attempt.account), at_us)
-    return None if card is None else cost_of(usage, card)
+    return None if card is None else cost_of(usage, card, attempt.service_tier)
 
 
 def usage_of(attempt: AttemptRow) -> Usage | None:

@@ -53,6 +53,7 @@ _ENDED: Final = frozenset(
         "usage_source",
         "cost_basis",
         "price_id",
+        "service_tier",
         "finish_reason",
         "response_model",
         "notes",

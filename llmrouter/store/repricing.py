@@ -194,7 +194,7 @@ def _cost(
     attempt: AttemptRow, usage: Usage, target: Target, at_us: int, book: PriceBook
 ) -> Cost | None:
     card = book.card(target, at_us)
-    nusd = None if card is None else cost_of(usage, card)
+    nusd = None if card is None else cost_of(usage, card, attempt.service_tier)
     if card is None or nusd is None:
         return None
     basis: CostBasis = "computed" if attempt.usage_source == "provider" else "estimated"

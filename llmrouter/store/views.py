@@ -127,6 +127,9 @@ def _attempts(sql: Sql) -> View:
             ViewColumn(
                 "provider_request_id", "text", "the provider's own id", "provider_request_id"
             ),
+            ViewColumn(
+                "service_tier", "text", "the service it was made at; NULL: standard", "service_tier"
+            ),
         ),
         "FROM attempt",
     )

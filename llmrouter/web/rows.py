@@ -98,6 +98,7 @@ def show_attempt(row: AttemptRow) -> dict[str, Any]:
         "usage_source": row.usage_source,
         "cost_usd": show_usd(row.cost_nusd),
         "cost_basis": row.cost_basis,
+        "service_tier": row.service_tier,
         "provider_request_id": row.provider_request_id,
     }
 

@@ -38,11 +38,13 @@ FinishReason = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """``id``, ``model`` and ``created_s`` (Unix seconds) as the provider said them."""
+    """``id``, ``model`` and ``created_s`` (Unix seconds) as the provider said them; and at which
+    service, where it says so before it counts anything."""
 
     id: str | None = None
     model: str | None = None
     created_s: int | None = None
+    service_tier: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +127,13 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class UsageReported:
-    """The tokens so far; the last report counts.  ``cost_nusd`` is what the client is told."""
+    """The tokens so far; the last report counts.  ``cost_nusd`` is what the client is told,
+    ``service_tier`` the service at which they were made, where the provider says it."""
 
     usage: Usage
     raw: Mapping[str, Any] = field(default_factory=dict)
     cost_nusd: int | None = None
+    service_tier: str | None = field(default=None, compare=False)
 
 
 Delta = (

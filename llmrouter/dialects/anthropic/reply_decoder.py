@@ -25,7 +25,12 @@ from llmrouter.core.errors import AttemptError
 from llmrouter.dialects.anthropic.blocks_to_core import read_citation, read_citations
 from llmrouter.dialects.anthropic.errors import read_error_object
 from llmrouter.dialects.anthropic.stop_reasons import read_stop_reason
-from llmrouter.dialects.anthropic.usage import merge_usage, read_cost_nusd, read_usage
+from llmrouter.dialects.anthropic.usage import (
+    merge_usage,
+    read_cost_nusd,
+    read_tier,
+    read_usage,
+)
 from llmrouter.dialects.documents import write_document
 from llmrouter.dialects.fields import read_object
 
@@ -89,7 +94,10 @@ class ReplyDecoder:
         if isinstance(usage, dict):
             self._usage = merge_usage(self._usage, usage)
             yield UsageReported(
-                read_usage(self._usage), self._usage, cost_nusd=read_cost_nusd(self._usage)
+                read_usage(self._usage),
+                self._usage,
+                cost_nusd=read_cost_nusd(self._usage),
+                service_tier=read_tier(self._usage),
             )
 
     def _read_ending(self, event: Mapping[str, Any]) -> Iterator[Delta]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmrouter.core.usage import NUSD_PER_USD, Usage, nusd_from_usd, sum_of_known
+from llmrouter.dialects.service_tiers import read_service_tier
 
 _MOST_TOKENS = 2**40
 """Beyond this a count is a mistake."""
@@ -42,6 +43,14 @@ def read_usage(document: Mapping[str, Any]) -> Usage:
             else None
         ),
     )
+
+
+def read_tier(document: Mapping[str, Any]) -> str | None:
+    """At which service the tokens were made.  Fast mode is charged apart, and told apart
+    (https://platform.claude.com/docs/en/build-with-claude/fast-mode)."""
+    if document.get("speed") == "fast":
+        return "fast"
+    return read_service_tier(document.get("service_tier"))
 
 
 def read_cost_nusd(document: Mapping[str, Any]) -> int | None:

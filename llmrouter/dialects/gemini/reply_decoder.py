@@ -28,7 +28,7 @@ from llmrouter.dialects.fields import read_object
 from llmrouter.dialects.gemini.errors import read_error_object
 from llmrouter.dialects.gemini.finish_reasons import BROKEN_CALLS, read_finish_reason
 from llmrouter.dialects.gemini.parts_to_core import read_address, read_media
-from llmrouter.dialects.gemini.usage import read_usage
+from llmrouter.dialects.gemini.usage import read_tier, read_usage
 
 _UNTOLD = ("logprobsResult", "urlContextMetadata")
 """What of a candidate no delta can say."""
@@ -76,7 +76,8 @@ class ReplyDecoder:
         yield from _read_feedback(document)
         usage = document.get("usageMetadata")
         if isinstance(usage, dict) and usage:
-            yield UsageReported(replace(read_usage(usage), web_searches=self._searches), usage)
+            counted = replace(read_usage(usage), web_searches=self._searches)
+            yield UsageReported(counted, usage, service_tier=read_tier(usage))
 
     def _read_candidate(self, candidate: Mapping[str, Any]) -> Iterator[Delta]:
         content = candidate.get("content")

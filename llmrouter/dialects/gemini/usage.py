@@ -12,6 +12,7 @@ from typing import Any
 
 from llmrouter.core.usage import Usage, sum_of_known
 from llmrouter.dialects.fields import compact
+from llmrouter.dialects.service_tiers import read_service_tier
 
 _MOST_TOKENS = 2**40
 """Beyond this a count is a mistake."""
@@ -48,6 +49,12 @@ def read_usage(document: Mapping[str, Any]) -> Usage:
         output_audio_tokens=output_audio,
         output_image_tokens=output_image,
     )
+
+
+def read_tier(document: Mapping[str, Any]) -> str | None:
+    """At which service the tokens were made; Vertex AI has a word of its own for it."""
+    said = document.get("serviceTier")
+    return read_service_tier(document.get("trafficType") if said is None else said)
 
 
 def write_usage(usage: Usage) -> dict[str, Any]:

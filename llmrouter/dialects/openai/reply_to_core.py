@@ -30,6 +30,7 @@ from llmrouter.dialects.openai.errors import ProviderError, read_error_document
 from llmrouter.dialects.openai.parts_to_core import REASONING_TEXTS, media_source
 from llmrouter.dialects.openai.usage import read_usage
 from llmrouter.dialects.openai.watch import known_finish_reason
+from llmrouter.dialects.service_tiers import read_service_tier
 
 _DONE = b"[DONE]"
 
@@ -82,6 +83,7 @@ class ReplyDecoder:
                 id=_text(document, "id"),
                 model=_text(document, "model"),
                 created_s=_integer(document, "created"),
+                service_tier=read_service_tier(document.get("service_tier")),
             )
         choices = document.get("choices")
         for choice in choices if isinstance(choices, list) else ():
@@ -90,7 +92,8 @@ class ReplyDecoder:
         usage = document.get("usage")
         if isinstance(usage, dict) and usage:
             reported = read_usage(usage)
-            yield UsageReported(reported.usage or Usage(), usage, reported.cost_nusd)
+            tier = read_service_tier(document.get("service_tier"))
+            yield UsageReported(reported.usage or Usage(), usage, reported.cost_nusd, tier)
 
     def _read_choice(self, choice: Mapping[str, Any], member: str) -> Iterator[Delta]:
         spoken = choice.get(member)

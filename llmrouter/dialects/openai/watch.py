@@ -13,6 +13,7 @@ from llmrouter.dialects.openai.errors import (
     read_error_document,
 )
 from llmrouter.dialects.openai.usage import read_usage
+from llmrouter.dialects.service_tiers import read_service_tier
 from llmrouter.dialects.wire import CostOf, Observed
 
 _FINISH_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
@@ -40,6 +41,7 @@ class Watch:
         self.observed = Observed()
         self._part = part
         self._cost_of = cost_of
+        self._tier_word: object = None
 
     def note(self, word: str) -> None:
         """Keeps a short word for the ledger, once."""
@@ -84,6 +86,10 @@ class Watch:
         model = document.get("model")
         if observed.response_model is None and isinstance(model, str) and model:
             observed.response_model = model
+        tier_word = document.get("service_tier")
+        if tier_word != self._tier_word:  # every chunk repeats it
+            self._tier_word = tier_word
+            observed.service_tier = read_service_tier(tier_word) or observed.service_tier
         is_changed = False
         choices = document.get("choices")
         for choice in choices if isinstance(choices, list) else ():

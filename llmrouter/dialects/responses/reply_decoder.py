@@ -32,6 +32,7 @@ from llmrouter.dialects.responses.errors import is_failure, read_failure
 from llmrouter.dialects.responses.items_to_core import read_generated_image
 from llmrouter.dialects.responses.tools_to_core import joined_name
 from llmrouter.dialects.responses.usage import read_usage
+from llmrouter.dialects.service_tiers import read_service_tier
 
 DONE = b"[DONE]"
 _Place = int | str | None
@@ -105,6 +106,7 @@ class ReplyDecoder:
             id=_text(response, "id"),
             model=_text(response, "model"),
             created_s=int(created) if isinstance(created, int | float) else None,
+            service_tier=read_service_tier(response.get("service_tier")),
         )
 
     def _read_item_event(self, kind: str, event: Mapping[str, Any]) -> Iterator[Delta]:
@@ -220,7 +222,8 @@ class ReplyDecoder:
         if isinstance(usage, dict) and usage:
             reported = read_usage(usage)
             counted = replace(reported.usage or Usage(), web_searches=self._searches or None)
-            yield UsageReported(counted, usage, reported.cost_nusd)
+            tier = read_service_tier(response.get("service_tier"))
+            yield UsageReported(counted, usage, reported.cost_nusd, tier)
         yield Finished(self._finish_reason(response))
 
     def _finish_reason(self, response: Mapping[str, Any]) -> FinishReason:

@@ -135,6 +135,7 @@ attempt = Table(
     Column("output_audio_tokens", Big),
     Column("output_image_tokens", Big),
     Column("web_searches", Big),
+    Column("service_tier", Text),
     sqlite_with_rowid=False,
 )
 
