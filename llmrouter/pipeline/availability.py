@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from llmrouter.core.clock import Clock
 from llmrouter.core.configuration import BreakerConfig
@@ -21,6 +21,7 @@ from llmrouter.policy import breaker
 from llmrouter.policy.breaker import BreakerState, Transition
 from llmrouter.policy.failures import Verdict, next_lock_s
 from llmrouter.policy.sharing import Pause, shared_breaker, shared_lock_s, shared_pause
+from llmrouter.policy.waits import MAX_WAIT_S
 
 AccountKey = tuple[str, str]
 
@@ -40,8 +41,14 @@ class Lock:
     seconds: float
     reason: str
 
+    def holds(self, now_us: int) -> bool:
+        return _is_ahead(self.until_us, now_us, self.seconds)
+
 
 NO_PAUSE = Pause(0, 0)
+
+SKEW_US: Final = 60_000_000
+"""By how much nodes' clocks may differ."""
 
 
 class Availability:
@@ -94,10 +101,10 @@ class Availability:
         """Why this target is passed over at the moment; None when it may be asked."""
         now_us = self._clock.now_us()
         lock = self._locks.get((target.provider, target.account))
-        if lock is not None and lock.until_us > now_us:
+        if lock is not None and lock.holds(now_us):
             return Hindrance("account_locked", (lock.until_us - now_us) / 1e6)
         until_us = self._cooldowns.get(str(target), NO_PAUSE).until_us
-        if until_us > now_us:
+        if _is_ahead(until_us, now_us, MAX_WAIT_S):
             return Hindrance("cooling_down", (until_us - now_us) / 1e6)
         state = self._breakers.get(target.name)
         if state is None or breaker.allows(state, now_us, config):
@@ -244,14 +251,17 @@ class Availability:
     def locks(self) -> Mapping[AccountKey, Lock]:
         """Accounts that are locked now."""
         now_us = self._clock.now_us()
-        return {key: lock for key, lock in self._locks.items() if lock.until_us > now_us}
+        return {key: lock for key, lock in self._locks.items() if lock.holds(now_us)}
 
     @property
     def cooldowns(self) -> Mapping[str, int]:
         """Targets that cool down now, and until when (wall clock, µs)."""
         now_us = self._clock.now_us()
-        pauses = self._cooldowns.items()
-        return {name: pause.until_us for name, pause in pauses if pause.until_us > now_us}
+        return {
+            name: pause.until_us
+            for name, pause in self._cooldowns.items()
+            if _is_ahead(pause.until_us, now_us, MAX_WAIT_S)
+        }
 
     def _move(self, exchange: Exchange, target: Target, moved: Transition) -> None:
         if moved.state is self._breakers.get(target.name, breaker.CLOSED):
@@ -264,20 +274,20 @@ class Availability:
     def _cool_down(self, exchange: Exchange, target: Target, verdict: Verdict, now_us: int) -> None:
         until_us = now_us + round((verdict.cooldown_s or 0) * 1e6)
         # A deadline only moves outwards: of two answers the longer pause is the safe one.
-        if until_us > self._cooldowns.get(str(target), NO_PAUSE).until_us:
+        if until_us > self.cooldowns.get(str(target), 0):
             self._cooldowns[str(target)] = Pause(until_us, now_us)
             exchange.emit(TargetCooldown(str(target), until_us, verdict.reason))
 
     def _lock(self, exchange: Exchange, target: Target, verdict: Verdict, now_us: int) -> None:
         key = (target.provider, target.account)
         previous = self._locks.get(key)
-        is_locked = previous is not None and previous.until_us > now_us
+        is_locked = previous is not None and previous.holds(now_us)
         # What was under way when it was locked says nothing new: it doubles no time.
         seconds = next_lock_s(verdict, previous.seconds if previous and not is_locked else None)
         if seconds is None:
             return
         until_us = now_us + round(seconds * 1e6)
-        if previous is not None and until_us <= previous.until_us:
+        if previous is not None and is_locked and until_us <= previous.until_us:
             return  # like a cooldown's, its end only moves outwards
         self._locks[key] = Lock(until_us, seconds, verdict.reason)
         self._locked_us[key] = now_us
@@ -300,3 +310,9 @@ class Availability:
             open_until_us=state.open_until_us,
             updated_us=moved_us,
         )
+
+
+def _is_ahead(until_us: int, now_us: int, longest_s: float) -> bool:
+    """Whether a deadline is yet to come.  One that is further off than it can have been set is of
+    a time before the clock was set back, and over."""
+    return 0 < until_us - now_us <= longest_s * 1e6 + SKEW_US

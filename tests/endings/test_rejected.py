@@ -165,6 +165,19 @@ async def test_a_long_body_within_the_limit_does_not_hold_up_the_others(
     assert (await long_one).status_code == 200
 
 
+async def test_a_crowd_of_messages_is_refused_and_holds_nobody_up(
+    provider: Provider, router: RunningRouter
+) -> None:
+    document = {"model": "lab/fast", "messages": [{"role": "user", "content": "a"}] * 200_000}
+    crowd = asyncio.create_task(router.http.post("/v1/chat/completions", json=document))
+    await router.under_way()
+    assert (await router.chat()).status_code == 200
+    refused = await crowd
+    assert (refused.status_code, refused.json()["error"]["code"]) == (413, "too_many_messages")
+    assert len(provider.seen) == 1
+    assert router.ledger.story(refused).request["ending"] == "rejected"
+
+
 async def test_an_unknown_path_leaves_the_connection_usable(router: RunningRouter) -> None:
     line = await router.line()
     for _ in range(5):

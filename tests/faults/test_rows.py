@@ -1,10 +1,12 @@
-"""Every row of the documented catalogue has a case, and every case a row."""
+"""Every documented row has a case, every case a row, and every case that is named exists."""
 
 from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,41 +14,44 @@ import pytest
 from tests.faults.catalogue import FAULTS, GOOD, INTERRUPTED
 
 ROOT = Path(__file__).parents[2]
-
-ELSEWHERE: Mapping[str, str] = {
-    "11": "faults/test_catalogue.py::"
-    "test_11_a_pooled_connection_that_was_closed_is_replaced_unseen",
-    "27": "faults/test_catalogue.py::test_27_a_context_overflow_goes_to_larger_windows_only",
-    "29": "pipeline/test_breakers.py::"
-    "test_it_survives_a_restart_and_half_opens_when_its_time_is_over",
-    "30": "endings/test_disconnected.py::"
-    "test_a_client_that_leaves_mid_stream_stops_the_provider_and_is_billed",
-    "31": "endings/test_slow_reader.py::"
-    "test_a_slow_reader_holds_the_provider_back_and_gets_everything",
-    "32": "endings/test_rejected.py::test_a_bad_body_is_explained_recorded_and_costs_nothing",
-    "41": "faults/test_catalogue.py::"
-    "test_41_a_crowd_of_streams_under_faults_completes_or_visibly_fails",
-}
-"""Rows whose case is more than a script and what follows from it."""
+INDEX: Mapping[str, Mapping[str, list[str]]] = tomllib.loads(
+    Path(__file__).with_name("index.toml").read_text("utf-8")
+)
+NAMED = sorted({test for part in INDEX.values() for held in part.values() for test in held})
 
 
-def documented() -> list[str]:
-    """The numbers of the catalogue in docs/faults.md."""
-    text = (ROOT / "docs" / "faults.md").read_text("utf-8")
-    section = text.split("## What providers do\n")[1].split("\n## ")[0]
-    return re.findall(r"^\| (\d+[a-z]?) \|", section, re.MULTILINE)
+def test_the_index_has_its_three_parts() -> None:
+    assert set(INDEX) == {"rows", "safety", "traps"}
+    assert all(held for part in INDEX.values() for held in part.values())
 
 
-def test_rows_and_cases_are_the_same() -> None:
-    numbers = documented()
+def documented(page: str, number: str) -> list[str]:
+    """The numbers of the rows of a page of the manual."""
+    text = (ROOT / "docs" / page).read_text("utf-8")
+    return re.findall(rf"^\| ({number}) \|", text, re.MULTILINE)
+
+
+def test_faults_and_cases_are_the_same() -> None:
+    numbers = documented("faults.md", r"\d{1,2}[a-z]?|[PKC]\d*")
     cases = {name.split(" ")[0] for name in (*FAULTS, *GOOD, *INTERRUPTED)}
     assert len(numbers) == len(set(numbers))
-    assert set(numbers) == cases | ELSEWHERE.keys()
+    assert set(numbers) == cases | INDEX["rows"].keys()
 
 
-@pytest.mark.parametrize("row", ELSEWHERE)
-def test_a_case_that_stands_elsewhere_is_there(row: str) -> None:
-    file, _, name = ELSEWHERE[row].partition("::")
+def test_rules_of_safety_and_cases_are_the_same() -> None:
+    numbers = documented("safety.md", r"S\d+")
+    assert len(numbers) == len(set(numbers))
+    assert set(numbers) == INDEX["safety"].keys()
+
+
+@cache
+def functions(file: str) -> frozenset[str]:
     tree = ast.parse((ROOT / "tests" / file).read_text("utf-8"))
-    functions = [n.name for n in tree.body if isinstance(n, ast.AsyncFunctionDef | ast.FunctionDef)]
-    assert name in functions
+    found = (n for n in tree.body if isinstance(n, ast.AsyncFunctionDef | ast.FunctionDef))
+    return frozenset(function.name for function in found)
+
+
+@pytest.mark.parametrize("test", NAMED)
+def test_a_case_that_stands_elsewhere_is_there(test: str) -> None:
+    file, _, name = test.partition("::")
+    assert name in functions(file)

@@ -107,6 +107,7 @@ def assert_no_secret(database: DatabaseAddress, log: Path, told: list[str]) -> N
     stored, logged = "\n".join(everything_in(database)), log.read_text()
     files = files_beside(database)
     assert "request.received" in stored  # that it was looked at, after all
+    assert "My key is" not in logged  # a prompt
     for secret in SECRETS:
         assert not [text for text in told if secret in text]
         assert secret not in logged

@@ -270,3 +270,23 @@ async def test_a_request_keeps_the_permit_of_its_probe_until_its_stream_is_over(
     assert router.breaker("lab/fast") == "closed"
     assert ask()  # the next one needs none
     assert (await router.chat(model="pair")).headers["x-llmrouter-model"] == "lab/fast"
+
+
+async def test_a_clock_set_back_ends_a_pause_rather_than_stretching_it(
+    provider: Provider, router: RunningRouter, clock: TickingClock
+) -> None:
+    provider.on("fast", status(429, headers={"retry-after": "60"}), answer())
+    provider.on("other", status(402), answer())
+    for model, refused in (("lab/fast", 429), ("spare/other", 503)):
+        assert (await router.chat(model=model)).status_code == refused
+        assert (await router.chat(model=model)).status_code == refused  # nobody was asked
+    assert len(provider.seen) == 2
+    before_us = clock.now_us()
+    clock.set_wall(before_us - 3_600_000_000)
+    replies = [await router.chat(model=model) for model in ("lab/fast", "spare/other")]
+    assert [reply.status_code for reply in replies] == [200, 200]
+    for story in map(router.ledger.story, replies):
+        assert story.attempts[0]["duration_us"] >= 0
+        assert story.request["started_us"] < before_us
+    assert router.router.services.availability.cooldowns == {}
+    assert router.router.services.availability.locks == {}

@@ -89,6 +89,22 @@ def test_a_name_that_leads_nowhere_is_told_with_the_nearest(
     assert said in found[field]
 
 
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("ftp://lab/v1", "http:// or https://"),
+        ("lab/v1", "http:// or https://"),
+        ("https://", "http:// or https://"),
+        ("https://user:secret@lab/v1", "api_key_env"),
+        ("http://key@127.0.0.1:8000", "api_key_env"),
+    ],
+)
+def test_an_address_that_is_none_is_refused(address: str, said: str) -> None:
+    found = faults({"providers": {"lab": {"base_url": address}}})
+    assert said in found["providers.lab.base_url"]
+    assert "secret" not in found["providers.lab.base_url"]
+
+
 def test_every_fault_is_told_at_once() -> None:
     document = {
         "routing": {"default_category": "nothing"},
