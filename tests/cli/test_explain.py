@@ -43,7 +43,7 @@ def test_breakers_are_those_of_the_ledger(ledger: Path, invoke: Invoke) -> None:
     database = ledger / "data" / "llmrouter.db"
     with contextlib.closing(sqlite3.connect(database)) as connection, connection:
         connection.execute(
-            "INSERT INTO breaker VALUES ('shaky', 'coder', 'open', 3, 9000000000000000, 1)"
+            "UPDATE breaker SET state = 'open', open_until_us = 1e15 * 9 WHERE model = 'coder'"
         )
 
     candidates = explained(invoke, "Write a Python function")["decision"]["candidates"]

@@ -175,7 +175,6 @@ async def test_rows_are_what_their_events_say_and_touch_no_figure_of_production(
     assert (await store.reader.metrics()).total == 0
     assert await store.reader.recent_requests(9) == ()
     assert (await store.reader.availability(WINDOW.now_us)).breakers == ()
-    assert await store.reader.costs_by_day(since_day="2020-01-01") == ()
     assert ask(database, "SELECT count(*) FROM v_costs_daily") == [(0,)]
 
 
