@@ -25,6 +25,10 @@ HEAD_KEPT: Final = 30_000
 TAIL_KEPT: Final = 10_000
 """Characters of a long text that are kept; who classifies reads less."""
 
+SEARCHED_EACH: Final = 500_000
+"""Characters at either end of a text in which wrappings are looked for: a pasted file of megabytes
+is not searched two dozen times while everybody else waits."""
+
 SYSTEM_READ: Final = 2000
 """Characters at the beginning of the system prompt in which an agent introduces itself."""
 
@@ -243,13 +247,13 @@ def open_envelope(text: str) -> _Opened:
     Of a very long text only the beginning and the end are given.
     """
     agent: str | None = None
+    text = _ends_of(text, SEARCHED_EACH, SEARCHED_EACH)
     for block in BLOCKS:
         if block.begin in text:
             opened = _without(text, block)
             agent = agent or (block.agent if opened != text else None)
             text = opened
-    if len(text) > HEAD_KEPT + TAIL_KEPT:
-        text = f"{text[:HEAD_KEPT]}\n{text[-TAIL_KEPT:]}"
+    text = _ends_of(text, HEAD_KEPT, TAIL_KEPT)
     for trace in TRACES:
         if trace.needle in text:
             text, times = trace.pattern.subn("", text)
@@ -260,6 +264,11 @@ def open_envelope(text: str) -> _Opened:
             return _Opened("", message.agent, message.kind == "tool_result")
     quoted = _QUOTED.match(text)
     return _Opened(quoted["kept"].strip() if quoted else text, agent)
+
+
+def _ends_of(text: str, head: int, tail: int) -> str:
+    """A text that is not too long as it is, of another one the beginning and the end."""
+    return text if len(text) <= head + tail else f"{text[:head]}\n{text[-tail:]}"
 
 
 def _without(text: str, block: Block) -> str:

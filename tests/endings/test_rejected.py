@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from llmrouter.web import client
 from tests.provider import Provider
 from tests.running import RunningRouter, ask
 
@@ -152,6 +153,19 @@ async def test_a_client_that_insists_on_50_mb_reads_why_it_was_refused(
     await router.settled()
     endings = router.ledger.rows("SELECT ending, http_status FROM request")
     assert [(row["ending"], row["http_status"]) for row in endings] == [("rejected", 413)] * 3
+
+
+async def test_a_body_that_does_not_arrive_in_time_is_given_up(
+    router: RunningRouter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "BODY_TIMEOUT_S", 0.05)
+    line = await router.line()
+    await line.post(b'{"model": "', length=1000)  # the rest is never sent
+    status, headers, body = await line.reply()
+    line.leave()
+    assert (status, headers["connection"]) == (408, "close")
+    assert json.loads(body)["error"]["code"] == "request_timeout"
+    assert router.ledger.story(headers["x-request-id"]).request["ending"] == "rejected"
 
 
 async def test_a_long_body_within_the_limit_does_not_hold_up_the_others(

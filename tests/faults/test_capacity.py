@@ -137,3 +137,24 @@ async def test_a_provider_s_limit_is_for_all_its_models_together(
         assert reply.headers["x-llmrouter-model"] == "spare/good"
         line.leave()
         await router.settled()
+
+
+async def test_who_is_one_too_many_for_the_process_is_refused_before_their_body_is_read(
+    provider: Provider, module_database: DatabaseAddress
+) -> None:
+    provider.on("fast", hang())
+    async with running_router(module_database, lab(provider), max_requests=1) as router:
+        line = await occupy(router, provider)
+        other = await router.line()
+        await other.post(ask())
+        status_code, headers, body = await other.reply()
+        assert (status_code, headers["retry-after"]) == (503, "1")
+        assert b'"overloaded"' in body
+        await other.post(b'{"model": "', length=10 * 2**20)  # the rest is never sent
+        status_code, headers, _ = await other.reply()
+        assert (status_code, headers["connection"]) == (503, "close")
+        assert (await router.http.get("/health")).status_code == 200
+        other.leave()
+        line.leave()
+        await router.settled()
+        assert (await router.http.get("/health/ready")).status_code == 200

@@ -285,6 +285,15 @@ def test_what_only_resembles_an_envelope_stays(text: str) -> None:
     assert authored_text([user(text)]) == Authored(text)
 
 
+def test_a_text_of_megabytes_is_opened_at_both_ends() -> None:
+    pasted = "A line of a log.\n" * 200_000
+    text = f"<system-reminder>Be careful.</system-reminder>Why?\n{pasted}"
+
+    opened = open_envelope(f"{text}Say it in a word.<system-reminder>Be brief.</system-reminder>")
+    assert opened.text.startswith("Why?\nA line")
+    assert opened.text.endswith("log.\nSay it in a word.")
+
+
 @given(st.text())
 def test_opening_never_fails_and_adds_nothing(text: str) -> None:
     opened = open_envelope(text)

@@ -33,6 +33,14 @@ def test_a_text_is_counted_about_right_in_every_script(name: str) -> None:
     assert count_tokens(text) == pytest.approx(tokens, rel=0.35)
 
 
+def test_a_very_long_text_is_counted_by_samples() -> None:
+    prose, numbers = TEXTS["English"][0], "1234 5678 "
+    text = prose * 20_000 + numbers * 60_000  # 1.8 million characters, of two kinds
+    whole = 20_000 * count_tokens(prose) + 60_000 * count_tokens(numbers)
+
+    assert count_tokens(text) == pytest.approx(whole, rel=0.05)
+
+
 @given(st.text(), st.text())
 def test_longer_texts_never_have_fewer_tokens(text: str, more: str) -> None:
     assert 0 <= count_tokens(text) <= count_tokens(text + more)

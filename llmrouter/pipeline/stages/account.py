@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from llmrouter.core.events import RequestFinished
 from llmrouter.core.ledger import RequestRecord
 from llmrouter.core.routing import Ending
@@ -15,6 +17,10 @@ CLIENT_CLOSED_REQUEST = 499
 
 TOLD_FROM_US = 100
 """Stages that take less are not told in the event: together they would be a third of it."""
+
+
+SEARCH_IN_THREAD_BYTES = 1_000_000
+"""From here on the search for a dozen keys takes longer than a millisecond."""
 
 
 class Account:
@@ -51,13 +57,13 @@ class Account:
             events=tuple(exchange.events),
             opened=exchange.opened,
             breakers=tuple(exchange.breaker_rows.values()),
-            body=self._body(exchange),
+            body=await self._body(exchange),
             response_state=exchange.response_state if exchange.has("response_state") else None,
         )
         if not exchange.unrecorded:
             await self._ledger.close(exchange.record)
 
-    def _body(self, exchange: Exchange) -> bytes | None:
+    async def _body(self, exchange: Exchange) -> bytes | None:
         """What is kept of the body.  A prompt may quote one of our own keys, and some client
         libraries put theirs into the body."""
         if not exchange.has("body"):
@@ -66,6 +72,8 @@ class Account:
         sent = exchange.request.document.get("api_key") if exchange.has("request") else None
         if isinstance(sent, str) and sent:
             secrets.add(sent)
+        if len(exchange.body) >= SEARCH_IN_THREAD_BYTES:
+            return await asyncio.to_thread(without_secrets, exchange.body, secrets)
         return without_secrets(exchange.body, secrets)
 
 

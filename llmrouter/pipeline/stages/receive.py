@@ -39,11 +39,10 @@ class Receive:
                 provider=caller.provider,
             )
         )
-        # The body is read even when the request is refused: answering before it is read breaks
-        # kept-alive connections.
+        # Before the body: those that are one too many must not fill memory with theirs.
+        self._traffic.admit()
         limit_bytes = exchange.table.config.limits.request_body_bytes
         exchange.body = await exchange.client.body(limit_bytes)
-        self._traffic.admit()
         try:
             self._ledger.admit()
         except RouterError:
