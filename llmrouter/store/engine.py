@@ -49,7 +49,7 @@ DEFAULT_FILE: Final = "llmrouter.db"
 # The writer comes back from a locked database this often, to look whether it should stop.
 BUSY_TIMEOUT_MS: Final = 1_000
 WAL_SIZE_LIMIT_BYTES: Final = 64 * 2**20
-CACHE_KIB: Final = 16 * 1024
+CACHE_KIB: Final = 4 * 1024
 
 _POSTGRES_WRITER: Final = "-c lock_timeout=1000 -c timezone=UTC"
 _POSTGRES_READER: Final = (
