@@ -105,14 +105,19 @@ class _Connection(TCPServer):
 
 
 def _waiting_in(reader: asyncio.StreamReader) -> bytes:
-    """What has arrived already, without waiting for more: one step of reading says it."""
-    reading = reader.read(MAX_RECV)
-    try:
-        reading.send(None)
-    except StopIteration as stop:
-        return bytes(stop.value)
-    reading.close()
-    return b""
+    """All that has arrived already, without waiting for more: a step of reading gives a part."""
+    waiting = bytearray()
+    while True:
+        reading = reader.read(MAX_RECV)
+        try:
+            reading.send(None)
+        except StopIteration as stop:
+            if not stop.value:
+                return bytes(waiting)
+            waiting += stop.value
+        else:
+            reading.close()
+            return bytes(waiting)
 
 
 def _no_thread(*_: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hypercorn.config import Config
 
 from llmrouter.settings.values import HttpServer
 from llmrouter.web.asgi import Message, Receive, Scope, Send
+from llmrouter.web.loops import loop_factory
 from tests.running import Line
 from tests.web.serving import Echo, part, reply, serving, start, whole_body
 
@@ -442,3 +444,23 @@ async def test_http_2_and_tls_are_hypercorn_s(kind: HttpServer, secure: bool, ht
                 assert answer.content == b"y" * 100_000
     assert answer.http_version == ("HTTP/2" if http2 else "HTTP/1.1")
     assert {scope["scheme"] for scope in echo.scopes} == {scheme}
+
+
+def test_what_came_before_anybody_listened_is_read_whole(kind: HttpServer) -> None:
+    """Under load a connection waits for its turn, and more arrives than is read in one step."""
+    asked = post(b"x" * 150_000)
+
+    async def ask_all_at_once() -> list[int]:
+        async with serving(Echo(), kind) as server:
+            lines = []
+            for _ in range(20):
+                sock = socket.create_connection(("127.0.0.1", server.port), timeout=5)
+                sock.sendall(asked)  # without the event loop's having run
+                lines.append(Line(*await asyncio.open_connection(sock=sock)))
+            bodies = [(await asyncio.wait_for(line.reply(), 5))[2] for line in lines]
+            for line in lines:
+                line.leave()
+        return [len(body) for body in bodies]
+
+    with asyncio.Runner(loop_factory=loop_factory("auto")) as runner:
+        assert runner.run(ask_all_at_once()) == [150_000] * 20
