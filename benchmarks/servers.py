@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,12 +50,23 @@ def upstream() -> Iterator[Server]:
 
 
 @contextmanager
-def router(provider: Server, folder: Path) -> Iterator[Server]:
-    """The router with everything on, its ledger in ``folder``; not necessarily listening yet."""
+def router(
+    provider: Server, folder: Path, combos: Mapping[str, Sequence[str]] | None = None
+) -> Iterator[Server]:
+    """The router with everything on, its ledger in ``folder``; not necessarily listening yet.
+
+    ``combos`` are chains of models; beside ``lab``, the provider, there is ``gone``, where nobody
+    listens.
+    """
     port = _free_port()
     config = folder / "config.json"
-    lab = {"base_url": f"http://127.0.0.1:{provider.port}/v1"}
-    config.write_text(json.dumps({"routing": {"mode": "keywords"}, "providers": {"lab": lab}}))
+    ports = {"lab": provider.port, "gone": _free_port()}
+    document = {
+        "routing": {"mode": "keywords"},
+        "providers": {n: {"base_url": f"http://127.0.0.1:{p}/v1"} for n, p in ports.items()},
+        "combos": {name: {"models": list(models)} for name, models in (combos or {}).items()},
+    }
+    config.write_text(json.dumps(document))
     ours = {"LLMROUTER_DATA_DIR": str(folder), "LLMROUTER_PORT": str(port)}
     # What stands in the environment may change how the router is built, not where it writes.
     environment = {**os.environ, "LLMROUTER_LOG_LEVEL": "error", **ours}

@@ -1,6 +1,7 @@
 """A provider that answers at once: ``python -m benchmarks.upstream PORT``.
 
-The model decides: ``plain`` is answered whole, ``burst`` with a stream of `CHUNKS` events.
+The model decides: ``plain`` is answered whole, ``burst`` with a stream of `CHUNKS` events, and one
+whose name begins with ``broken`` with a 500.
 """
 
 from __future__ import annotations
@@ -53,11 +54,17 @@ def _burst() -> bytes:
     return head + b"".join(b"%x\r\n%b\r\n" % (len(e), e) for e in events) + b"0\r\n\r\n"
 
 
+def _broken() -> bytes:
+    body = b'{"error": {"message": "it broke", "type": "server_error", "code": null}}'
+    head = b"HTTP/1.1 500 No\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+    return head % len(body) + body
+
+
 class Provider(asyncio.Protocol):
     """Answers each request as soon as it is whole."""
 
-    def __init__(self, plain: bytes, burst: bytes) -> None:
-        self._plain, self._burst = plain, burst
+    def __init__(self, plain: bytes, burst: bytes, broken: bytes) -> None:
+        self._plain, self._burst, self._broken = plain, burst, broken
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -70,14 +77,17 @@ class Provider(asyncio.Protocol):
         if not end or len(body) < int(length or b"0"):
             return
         self._received = b""
-        self._transport.write(self._burst if b'"burst"' in body else self._plain)
+        if b'"broken' in body:
+            self._transport.write(self._broken)
+        else:
+            self._transport.write(self._burst if b'"burst"' in body else self._plain)
 
 
 async def serve(port: int) -> None:
     """Answers until it is killed."""
-    plain, burst = _plain(), _burst()
+    replies = _plain(), _burst(), _broken()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Provider(plain, burst), "127.0.0.1", port)
+    server = await loop.create_server(lambda: Provider(*replies), "127.0.0.1", port)
     await server.serve_forever()
 
 

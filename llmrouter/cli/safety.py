@@ -227,7 +227,7 @@ def _limits(settings: Settings, config: RouterConfig) -> Finding:
     return held(
         "limits",
         f"bodies up to {megabytes:g} MB, {settings.max_requests} requests at once, "
-        f"{config.timeouts.total_s:g} s for each",
+        f"{config.timeouts.total_s:g} s for an attempt",
     )
 
 
