@@ -28,7 +28,6 @@ ELSEWHERE = (
     "llmrouter demo",
     "llmrouter config compare",
     "llmrouter import",
-    "llmrouter prices import",
     "llmrouter reconcile",
     "llmrouter replay",
 )
