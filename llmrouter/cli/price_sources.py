@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from datetime import UTC, datetime
 from importlib import import_module
 from importlib.util import find_spec
@@ -97,7 +98,7 @@ async def _fetch(upstream: HttpUpstream, provider: ProviderConfig) -> bytes:
         ca_file=provider.ca_file,
         max_body_bytes=LIST_BYTES,
     )
-    async with asyncio.timeout(LIST_S), upstream.send(call) as reply:
+    async with asyncio.timeout(LIST_S), aclosing(await upstream.send(call)) as reply:
         body = b"".join([chunk async for chunk in reply.chunks()])
         if reply.status != 200:
             fail(f"{call.url} answered {reply.status}")

@@ -42,3 +42,6 @@ class UpstreamReply(Protocol):
 
         Raises `AttemptError` (reset, truncated, bad_body, too_large); has no clock of its own.
         """
+
+    async def aclose(self) -> None:
+        """Gives the connection back, or closes it when the body was not read to its end."""

@@ -7,7 +7,7 @@ succeeded, failed or abandoned, with the event that carries its usage and its co
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -106,7 +106,7 @@ class Attempt:
             exchange.table.price(assignment.target, exchange.started_us),
             assignment.estimator,
         )
-        self._connection = AsyncExitStack()
+        self._reply: UpstreamReply | None = None
         self._conversation: _Conversation | None = None
         self._first_token_us: int | None = None
         self._at_end = False
@@ -167,9 +167,7 @@ class Attempt:
     async def open(self) -> None:
         """Sends the request and reads the reply's headers.  Raises `AttemptError`."""
         assignment = self._assignment
-        reply = await self._connection.enter_async_context(self._upstream.send(self._call()))
-        chunks = reply.chunks()
-        self._connection.push_async_callback(_close, chunks)
+        reply = self._reply = await self._upstream.send(self._call())
         reader = assignment.codec.reader(
             assignment.request,
             content_type=reply.headers.get("content-type", ""),
@@ -178,7 +176,7 @@ class Attempt:
             cost_of=self._cost_so_far if assignment.report_cost else None,
             facts=assignment.facts,
         )
-        self._conversation = _Conversation(reply, chunks, reader)
+        self._conversation = _Conversation(reply, reply.chunks(), reader)
         if not 200 <= reply.status < 300:
             body = await self._error_body()
             raise assignment.dialect.read_error(reply.status, reply.headers, body)
@@ -273,7 +271,9 @@ class Attempt:
     async def aclose(self) -> None:
         """Gives the connection back, or closes it when the reply was not read to its end."""
         self._clocks.close()
-        await self._connection.aclose()
+        reply, self._reply = self._reply, None
+        if reply is not None:
+            await reply.aclose()
 
     @property
     def _observed(self) -> Observed | None:
@@ -403,9 +403,3 @@ class Attempt:
             yield "conn_retry"
         if self._exchange.has_left and self._exchange.drain_s > 0:
             yield "drained"
-
-
-async def _close(chunks: AsyncIterator[bytes]) -> None:
-    close = getattr(chunks, "aclose", None)
-    if close is not None:
-        await close()

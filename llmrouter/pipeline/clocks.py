@@ -7,11 +7,10 @@ meant, and sleeps on if not.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from types import TracebackType
 
 from llmrouter.core.clock import Clock
+from llmrouter.core.timer import Timer
 
 
 class OutOfTime(Exception):
@@ -30,7 +29,7 @@ class ReadingClocks:
         self._clock = clock
         self._until_us = until_us
         self._phase_until_us = until_us
-        self._timer = _Timer()
+        self._timer = Timer()
 
     def allow(self, seconds: float) -> None:
         """Starts the phase's clock anew."""
@@ -50,59 +49,3 @@ class ReadingClocks:
     def close(self) -> None:
         """Lets the timer go."""
         self._timer.close()
-
-
-class _Timer:
-    """Cancels the task that is inside its block when the time that was `set` is up, and turns
-    that into ``TimeoutError``; like `asyncio.timeout`, but used again and again."""
-
-    __slots__ = ("_cancelling", "_deadline", "_handle", "_has_struck", "_loop", "_task")
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._handle: asyncio.TimerHandle | None = None
-        self._deadline = 0.0
-        self._task: asyncio.Task[object] | None = None
-        self._cancelling = 0
-        self._has_struck = False
-
-    def set(self, seconds: float) -> None:
-        """From now on so long; a timer that would go off sooner will find out then."""
-        self._deadline = self._loop.time() + seconds
-        if self._handle is None or self._handle.when() > self._deadline:
-            self.close()
-            self._handle = self._loop.call_at(self._deadline, self._strike)
-
-    def close(self) -> None:
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
-
-    def __enter__(self) -> None:
-        self._task = asyncio.current_task()
-        self._cancelling = self._task.cancelling() if self._task is not None else 0
-        self._has_struck = False
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        task, self._task = self._task, None
-        if not self._has_struck or task is None:
-            return
-        # As in asyncio: a cancellation from elsewhere in the same moment goes on.
-        is_ours_alone = task.uncancel() <= self._cancelling
-        if is_ours_alone and kind is not None and issubclass(kind, asyncio.CancelledError):
-            raise TimeoutError from error
-
-    def _strike(self) -> None:
-        self._handle = None
-        if self._task is None:
-            return  # nobody waits: the next read sets it again
-        if self._deadline > self._loop.time():
-            self._handle = self._loop.call_at(self._deadline, self._strike)
-        else:
-            self._has_struck = True
-            self._task.cancel()

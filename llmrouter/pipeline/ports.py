@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from llmrouter.core.events import Event
@@ -22,11 +21,11 @@ from llmrouter.policy.price_book import PriceBook
 class Upstream(Protocol):
     """Carries one call to a provider."""
 
-    def send(self, call: UpstreamCall) -> AbstractAsyncContextManager[UpstreamReply]:
-        """Opens the reply; leaving the context closes or returns the connection.
+    async def send(self, call: UpstreamCall) -> UpstreamReply:
+        """Opens the reply, which is the caller's to close.
 
-        Entering raises `AttemptError` (connect, dns, tls, reset, timeout, bad_body) and never
-        follows a redirect.
+        Raises `AttemptError` (connect, dns, tls, reset, timeout, bad_body) and never follows a
+        redirect.
         """
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from contextlib import aclosing
 from typing import NoReturn
 
 from llmrouter.core.capabilities import ModelFacts
@@ -100,7 +101,7 @@ class Survey:
             ca_file=provider.ca_file,
             max_body_bytes=ANSWER_BYTES,
         )
-        async with asyncio.timeout(ANSWER_S), self._upstream.send(call) as reply:
+        async with asyncio.timeout(ANSWER_S), aclosing(await self._upstream.send(call)) as reply:
             if reply.status != 200:
                 return None
             return b"".join([chunk async for chunk in reply.chunks()])

@@ -4,40 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import NamedTuple, assert_never
 
 import httpx
 
-from llmrouter import __version__
 from llmrouter.core.clock import Clock, SystemClock
 from llmrouter.core.errors import AttemptError
 from llmrouter.core.upstream import UpstreamCall
 from llmrouter.settings.values import HttpClient
+from llmrouter.upstream.carrier import Carrier
 from llmrouter.upstream.faults import FOREIGN_ERRORS, as_attempt_error
-from llmrouter.upstream.lean import LeanTransport
-from llmrouter.upstream.progress import EXTENSION, Progress
+from llmrouter.upstream.lean import LeanCarrier
+from llmrouter.upstream.plain import PlainCarrier
+from llmrouter.upstream.progress import Progress
 from llmrouter.upstream.reply import HttpReply
 from llmrouter.upstream.transport import PooledTransport
 
 IDLE_CONNECTIONS = 256
 IDLE_S = 55.0
 """Below the minute after which most load balancers close an idle connection."""
-
-KNOWN_URLS = 1024
-
-_CLIENTS: Final[Mapping[HttpClient, type[LeanTransport] | type[PooledTransport]]] = {
-    "lean": LeanTransport,
-    "httpx": PooledTransport,
-}
-
-_HEADERS = {
-    # Compressed event streams come late and in lumps, and inflating costs more than the bytes.
-    "accept-encoding": "identity",
-    "user-agent": f"llmrouter/{__version__}",
-}
 
 
 class _Trust(NamedTuple):
@@ -48,20 +34,18 @@ class _Trust(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Transports:
+class _Carriers:
     """``pooled`` reuses connections; ``fresh`` never does."""
 
-    pooled: httpx.AsyncBaseTransport
-    fresh: httpx.AsyncBaseTransport
+    pooled: Carrier
+    fresh: Carrier
 
 
 class HttpUpstream:
-    """A `llmrouter.pipeline.ports.Upstream` over httpx.
+    """A `llmrouter.pipeline.ports.Upstream` over HTTP.
 
-    Requests go to the transport without httpx's client in between: no redirects, no cookies, no
-    proxies from the environment, no passwords from ``.netrc``.  ``client`` says whose connections
-    carry them: our own, or httpx's.  ``transport`` stands in for both, in tests; it is closed by
-    its owner.
+    ``client`` says whose connections carry the calls: our own, or httpx's.  ``transport`` stands in
+    for both, in tests; it is closed by its owner.
     """
 
     def __init__(
@@ -72,38 +56,31 @@ class HttpUpstream:
         clock: Clock | None = None,
     ) -> None:
         self._client: HttpClient = client
-        self._given = None if transport is None else _Transports(transport, transport)
+        given = None if transport is None else PlainCarrier(transport)
+        self._given = None if given is None else _Carriers(given, given)
         self._clock = clock or SystemClock()
-        self._transports: dict[_Trust, asyncio.Task[_Transports]] = {}
-        self._urls: dict[str, httpx.URL] = {}
-
-    @asynccontextmanager
-    async def send(self, call: UpstreamCall) -> AsyncIterator[HttpReply]:
-        """Opens the reply; leaving the context returns the connection, or closes it and thereby
-        stops the provider when the body was not read to its end.
-
-        Raises `AttemptError`.
-        """
-        reply = await self._open(call)
-        try:
-            yield reply
-        finally:
-            await reply.aclose()
+        self._carriers: dict[_Trust, _Carriers] = {}
+        self._opening: dict[_Trust, asyncio.Task[_Carriers]] = {}
 
     async def aclose(self) -> None:
         """Closes all connections."""
-        opened, self._transports = list(self._transports.values()), {}
-        for outcome in await asyncio.gather(*opened, return_exceptions=True):
-            if isinstance(outcome, _Transports):
-                await outcome.pooled.aclose()
-                await outcome.fresh.aclose()
+        await asyncio.gather(*self._opening.values(), return_exceptions=True)
+        opened, self._carriers = self._carriers, {}
+        for carriers in opened.values():
+            await carriers.pooled.aclose()
+            await carriers.fresh.aclose()
 
-    async def _open(self, call: UpstreamCall) -> HttpReply:
+    async def send(self, call: UpstreamCall) -> HttpReply:
+        """Opens the reply.  To close it gives the connection back, or closes it and thereby stops
+        the provider when the body was not read to its end.
+
+        Raises `AttemptError`.
+        """
         trust = _Trust(call.url.startswith("https:"), call.ca_file)
-        transports = self._given or await self._transports_for(trust)
+        carriers = self._given or self._carriers.get(trust) or await self._carriers_for(trust)
         progress = Progress(call, self._clock)
         try:
-            return await self._attempt(call, transports.pooled, progress)
+            return await _attempt(call, carriers.pooled, progress)
         except AttemptError as error:
             # The provider closed an idle connection in the moment that we took it, which is its
             # good right and no failure.
@@ -115,76 +92,74 @@ class HttpUpstream:
             )
             if not was_closed_while_idle:
                 raise
-        reply = await self._attempt(call, transports.fresh, Progress(call, self._clock))
+        reply = await _attempt(call, carriers.fresh, Progress(call, self._clock))
         reply.reconnected = True
         return reply
 
-    async def _attempt(
-        self, call: UpstreamCall, transport: httpx.AsyncBaseTransport, progress: Progress
-    ) -> HttpReply:
-        try:
-            async with progress.start_clock():
-                request = self._request(call, progress)
-                response = await transport.handle_async_request(request)
-        except FOREIGN_ERRORS as error:
-            raise as_attempt_error(error, progress) from error
-        progress.stop_clock()
-        return HttpReply(response, progress, call.max_body_bytes)
-
-    def _request(self, call: UpstreamCall, progress: Progress) -> httpx.Request:
-        try:
-            return httpx.Request(
-                call.method,
-                self._url(call.url),
-                headers={**_HEADERS, **call.headers},
-                content=call.body,
-                extensions={
-                    "timeout": {
-                        "connect": call.connect_s,
-                        "pool": call.connect_s,
-                        "read": None,
-                        "write": None,
-                    },
-                    EXTENSION: progress,
-                },
-            )
-        except UnicodeEncodeError:
-            raise AttemptError(
-                "connect", "send", "a header holds characters that HTTP can't send; is it the key?"
-            ) from None
-
-    def _url(self, url: str) -> httpx.URL:
-        """The URL taken apart once: there are as many as providers and models."""
-        known = self._urls.get(url)
-        if known is None:
-            if len(self._urls) >= KNOWN_URLS:
-                self._urls.clear()
-            known = self._urls[url] = httpx.URL(url)
-        return known
-
-    async def _transports_for(self, trust: _Trust) -> _Transports:
-        """The pools for one set of trust, made when they are first needed."""
-        task = self._transports.get(trust)
+    async def _carriers_for(self, trust: _Trust) -> _Carriers:
+        """Connections for one set of trust, made when they are first needed."""
+        task = self._opening.get(trust)
         if task is None:
-            task = asyncio.create_task(_open_transports(trust, self._client))
-            self._transports[trust] = task
+            task = asyncio.create_task(self._open_carriers(trust))
+            self._opening[trust] = task
         try:
             return await asyncio.shield(task)
         except OSError as error:  # `ssl.SSLError` is one
-            self._transports.pop(trust, None)
             raise AttemptError(
                 "tls", "tls", f"ca_file {trust.ca_file} can't be used: {error}"
             ) from None
 
+    async def _open_carriers(self, trust: _Trust) -> _Carriers:
+        try:
+            # Reading some hundred certificates takes tens of milliseconds.
+            context = (
+                await asyncio.to_thread(_ssl_context, trust.ca_file) if trust.is_secure else None
+            )
+        finally:
+            del self._opening[trust]
+        carriers = self._carriers[trust] = _Carriers(
+            _carrier(self._client, context, max_idle_connections=IDLE_CONNECTIONS, idle_s=IDLE_S),
+            _carrier(self._client, context, max_idle_connections=0, idle_s=0),
+        )
+        return carriers
 
-async def _open_transports(trust: _Trust, client: HttpClient) -> _Transports:
-    # Reading some hundred certificates takes tens of milliseconds.
-    context = await asyncio.to_thread(_ssl_context, trust.ca_file) if trust.is_secure else None
-    transport = _CLIENTS[client]
-    return _Transports(
-        transport(context, max_idle_connections=IDLE_CONNECTIONS, idle_s=IDLE_S),
-        transport(context, max_idle_connections=0, idle_s=0),
-    )
+
+async def _attempt(call: UpstreamCall, carrier: Carrier, progress: Progress) -> HttpReply:
+    try:
+        with progress.timer:
+            carried = await carrier.carry(call, progress)
+    except UnicodeEncodeError:
+        raise AttemptError(
+            "connect", "send", "a header holds characters that HTTP can't send; is it the key?"
+        ) from None
+    except FOREIGN_ERRORS as error:
+        raise as_attempt_error(error, progress) from error
+    finally:
+        progress.timer.close()
+    progress.headers_came()
+    return HttpReply(carried, progress, call.max_body_bytes)
+
+
+def _carrier(
+    client: HttpClient,
+    ssl_context: ssl.SSLContext | None,
+    *,
+    max_idle_connections: int,
+    idle_s: float,
+) -> Carrier:
+    match client:
+        case "lean":
+            return LeanCarrier(
+                ssl_context, max_idle_connections=max_idle_connections, idle_s=idle_s
+            )
+        case "httpx":
+            return PlainCarrier(
+                PooledTransport(
+                    ssl_context, max_idle_connections=max_idle_connections, idle_s=idle_s
+                )
+            )
+        case never:
+            assert_never(never)
 
 
 def _ssl_context(ca_file: str | None) -> ssl.SSLContext:

@@ -1,7 +1,7 @@
-"""The lean transport: httpx over connections of our own, without httpcore's pool.
+"""The lean carrier: calls over connections of our own, without httpx's objects and pool.
 
-It does what `PooledTransport` does, at a small part of its cost, which is why it is the one that
-is used unless ``LLMROUTER_HTTP_CLIENT`` says otherwise.
+It does what `PlainCarrier` over `PooledTransport` does, at a small part of its cost, which is why
+it is the one that is used unless ``LLMROUTER_HTTP_CLIENT`` says otherwise.
 """
 
 from __future__ import annotations
@@ -10,17 +10,22 @@ import asyncio
 import re
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import httpx
 
+from llmrouter.core.upstream import UpstreamCall
 from llmrouter.upstream.addresses import require_allowed, resolve
+from llmrouter.upstream.carrier import OWN_HEADERS
 from llmrouter.upstream.lean_connection import LeanConnection
 from llmrouter.upstream.lean_pool import IdlePool, Origin
 from llmrouter.upstream.lean_reply import IncomingReply
-from llmrouter.upstream.progress import EXTENSION, Progress
+from llmrouter.upstream.progress import Progress
 from llmrouter.upstream.racing import first_to_open
 from llmrouter.upstream.transport import as_httpx_errors
+
+KNOWN_URLS = 1024
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -31,11 +36,18 @@ _HEADER_LINES = re.compile(
 """RFC 9110, 5.5: neither control characters nor spaces around a value."""
 
 
-class LeanTransport(httpx.AsyncBaseTransport):
-    """Keeps idle connections for the next request to the same provider.
+class _Address(NamedTuple):
+    """A URL, taken apart.  ``request_line`` is what follows the method, and the host."""
 
-    With ``max_idle_connections=0`` every request gets a connection of its own.  Requests carry
-    their `Progress`; its clock is the only one.
+    origin: Origin
+    request_line: bytes
+
+
+class LeanCarrier:
+    """A `llmrouter.upstream.carrier.Carrier` that keeps idle connections for the next call to the
+    same provider.
+
+    With ``max_idle_connections=0`` every call gets a connection of its own.
     """
 
     def __init__(
@@ -46,14 +58,13 @@ class LeanTransport(httpx.AsyncBaseTransport):
             ssl_context.set_alpn_protocols(["http/1.1"])
         self._idle: IdlePool[LeanConnection] = IdlePool(limit=max_idle_connections, idle_s=idle_s)
         self._open: set[LeanConnection] = set()
+        self._addresses: dict[str, _Address] = {}
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        progress: Progress = request.extensions[EXTENSION]
-        origin = self._origin(request)
-        head, body = _head(request), await request.aread()
-        connection = self._take(origin) or await self._connect(origin, progress)
-        reply = await connection.send(head, body, progress)
-        return httpx.Response(reply.status, headers=reply.headers, stream=_Body(connection, reply))
+    async def carry(self, call: UpstreamCall, progress: Progress) -> LeanReply:
+        address = self._addresses.get(call.url) or self._address(call.url)
+        head = _head(call, address.request_line)
+        connection = self._take(address.origin) or await self._connect(address.origin, progress)
+        return LeanReply(connection, await connection.send(head, call.body, progress))
 
     async def aclose(self) -> None:
         self._idle.clear()
@@ -69,11 +80,18 @@ class LeanTransport(httpx.AsyncBaseTransport):
         self._idle.discard(connection)
         self._open.discard(connection)
 
-    def _origin(self, request: httpx.Request) -> Origin:
-        scheme, url = request.url.scheme, request.url
-        if scheme != ("http" if self._ssl_context is None else "https"):
-            raise httpx.UnsupportedProtocol(f"this transport does not speak `{scheme}`")
-        return Origin(url.raw_host.decode("ascii"), url.port or _PORTS[scheme])
+    def _address(self, text: str) -> _Address:
+        """The URL taken apart once: there are as many as providers and models."""
+        url = httpx.URL(text)
+        if url.scheme != ("http" if self._ssl_context is None else "https"):
+            raise httpx.UnsupportedProtocol(f"this carrier does not speak `{url.scheme}`")
+        if len(self._addresses) >= KNOWN_URLS:
+            self._addresses.clear()
+        address = self._addresses[text] = _Address(
+            Origin(url.raw_host.decode("ascii"), url.port or _PORTS[url.scheme]),
+            b" %b HTTP/1.1\r\nhost: %b\r\n" % (url.raw_path, url.netloc),
+        )
+        return address
 
     def _take(self, origin: Origin) -> LeanConnection | None:
         now_s = asyncio.get_running_loop().time()
@@ -110,17 +128,18 @@ class LeanTransport(httpx.AsyncBaseTransport):
         return connection
 
 
-class _Body(httpx.AsyncByteStream):
-    """A response's bytes as they arrive."""
+class LeanReply:
+    """A `llmrouter.upstream.carrier.CarriedReply` on one of our connections."""
 
     def __init__(self, connection: LeanConnection, reply: IncomingReply) -> None:
+        self.status = reply.status
+        self.headers: Mapping[str, str] = reply.headers
         self._connection = connection
         self._reply = reply
         self._is_over = False
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while data := await self._connection.take(self._reply):
-            yield data
+    async def take(self) -> bytes:
+        return await self._connection.take(self._reply)
 
     async def aclose(self) -> None:
         if not self._is_over:
@@ -128,14 +147,16 @@ class _Body(httpx.AsyncByteStream):
             self._connection.release()
 
 
-def _head(request: httpx.Request) -> bytes:
+def _head(call: UpstreamCall, request_line: bytes) -> bytes:
     """The request's head.  Raises `httpx.LocalProtocolError` when it cannot be sent as it is."""
-    headers = request.headers.raw
-    lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+    headers = {**OWN_HEADERS, **call.headers}
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()]).encode("ascii")
     # The count finds a value that pretends to be two lines.
     if not _HEADER_LINES.fullmatch(lines) or lines.count(b"\n") != len(headers):
         raise httpx.LocalProtocolError("a header that can't be sent")
-    return b"%b %b HTTP/1.1\r\n%b\r\n" % (request.method.encode(), request.url.raw_path, lines)
+    if call.body or call.method == "POST":
+        lines += b"content-length: %d\r\n" % len(call.body)
+    return b"%b%b%b\r\n" % (call.method.encode(), request_line, lines)
 
 
 async def _connected(address: str, port: int) -> socket.socket:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import httpx
 from httptools import HttpParserError, HttpResponseParser
@@ -47,7 +48,8 @@ class IncomingReply:
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
         self.status = 0
-        self.headers: list[tuple[bytes, bytes]] = []
+        self.headers: dict[str, str] = {}
+        """Names in lower case; what came several times is joined by commas."""
         self.has_head = False
         self.is_complete = False
         self.keeps_alive = False
@@ -144,8 +146,11 @@ class IncomingReply:
         self._header_bytes += len(name) + len(value)
         if self._header_bytes > HEAD_BYTES:
             raise _too_long()
-        if not self.has_head:
-            self.headers.append((name, value))
+        if self.has_head:
+            return  # a trailer
+        field, text = name.decode("latin-1").lower(), _text(value)
+        known = self.headers.get(field)
+        self.headers[field] = text if known is None else f"{known}, {text}"
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
@@ -199,19 +204,25 @@ class IncomingReply:
             del self._parser  # they hold each other
 
 
-def _is_close_delimited(status: int, headers: list[tuple[bytes, bytes]]) -> bool:
+def _is_close_delimited(status: int, headers: Mapping[str, str]) -> bool:
     """Whether the body ends with the connection.
 
     Raises `httpx.RemoteProtocolError` for a framing that is not known, as h11 does.
     """
-    codings = [value for name, value in headers if name.lower() == b"transfer-encoding"]
-    if codings:
-        if len(codings) > 1 or codings[0].strip().lower() != b"chunked":
+    coding = headers.get("transfer-encoding")
+    if coding is not None:
+        if coding.strip().lower() != "chunked":
             raise httpx.RemoteProtocolError("a transfer-encoding other than chunked")
         return False
-    if status in _WITHOUT_BODY:
-        return False
-    return all(name.lower() != b"content-length" for name, _ in headers)
+    return status not in _WITHOUT_BODY and "content-length" not in headers
+
+
+def _text(value: bytes) -> str:
+    """As httpx reads a header."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def _foreign(beginning: bytes) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextvars import ContextVar
 from typing import Final
 
 from llmrouter.core.clock import Clock
 from llmrouter.core.errors import Phase
+from llmrouter.core.timer import Timer
 from llmrouter.core.upstream import UpstreamCall
 
 EXTENSION: Final = "llmrouter.progress"
@@ -35,17 +35,18 @@ class Progress:
         self._headers_s = call.headers_s
         self._clock = clock
         self._begun_us = clock.monotonic_us()
-        self._timeout: asyncio.Timeout | None = None
+        self._has_headers = False
+        self.timer = Timer()
+        """Runs until the headers are there, set anew by each stage."""
 
-    def start_clock(self) -> asyncio.Timeout:
-        """The clock that runs until the headers are there, moved on by each stage."""
-        self._timeout = asyncio.timeout(self._connect_s + self._headers_s)
-        return self._timeout
+    def waiting(self) -> None:
+        """Whoever carries the call may not tell how far it is: one clock for all its stages."""
+        self.timer.set(self._connect_s + self._headers_s)
 
-    def stop_clock(self) -> None:
-        """The headers are there: what follows has other clocks."""
+    def headers_came(self) -> None:
+        """What follows has other clocks."""
         self.phase = "body"
-        self._timeout = None
+        self._has_headers = True
 
     def elapsed_us(self) -> int:
         """Since the call began."""
@@ -89,8 +90,8 @@ class Progress:
             self.is_at_eof = True
 
     def _allow(self, seconds: float) -> None:
-        if self._timeout is not None:
-            self._timeout.reschedule(asyncio.get_running_loop().time() + seconds)
+        if not self._has_headers:
+            self.timer.set(seconds)
 
 
 CURRENT: ContextVar[Progress | None] = ContextVar("progress", default=None)

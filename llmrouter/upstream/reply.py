@@ -1,69 +1,72 @@
-"""A provider's answer over httpx."""
+"""A provider's answer over HTTP."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-
-import httpx
+from collections.abc import Iterator, Mapping
 
 from llmrouter.core.errors import AttemptError
+from llmrouter.upstream.carrier import CarriedReply
 from llmrouter.upstream.faults import FOREIGN_ERRORS, as_attempt_error
-from llmrouter.upstream.inflate import decoder_for
+from llmrouter.upstream.inflate import Decoder, decoder_for
 from llmrouter.upstream.progress import Progress
 
 
 class HttpReply:
-    """A `llmrouter.core.upstream.UpstreamReply` whose connection is returned or closed by `aclose`.
+    """A `llmrouter.core.upstream.UpstreamReply`; it is its own iterator of chunks.
 
     ``reconnected``: the provider had closed the pooled connection, so the call was sent a second
     time, on a new one.
     """
 
-    def __init__(self, response: httpx.Response, progress: Progress, max_body_bytes: int) -> None:
-        self.status = response.status_code
-        self.headers: Mapping[str, str] = dict(response.headers.items())
+    def __init__(self, carried: CarriedReply, progress: Progress, max_body_bytes: int) -> None:
+        self.status = carried.status
+        self.headers: Mapping[str, str] = carried.headers
         self.connect_us = progress.connect_us
         self.headers_us = progress.elapsed_us()
         self.reconnected = False
-        self._response = response
+        self._carried = carried
         self._progress = progress
         self._max_body_bytes = max_body_bytes
-        self._chunks: AsyncGenerator[bytes, None] | None = None
+        self._left_bytes = max_body_bytes
+        self._decoder: Decoder | None = None
+        self._pieces: Iterator[bytes] = iter(())
+        self._is_over = False
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        if self._chunks is None:
-            self._chunks = self._read()
-        return self._chunks
+    def chunks(self) -> HttpReply:
+        return self
+
+    def __aiter__(self) -> HttpReply:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while (plain := next(self._pieces, None)) is None:
+            await self._take()
+        self._left_bytes -= len(plain)
+        if self._left_bytes < 0:
+            raise AttemptError(
+                "too_large", "body", f"the reply is longer than {self._max_body_bytes} bytes"
+            )
+        return plain
 
     async def aclose(self) -> None:
         """Stops the provider, unless it had finished."""
-        try:
-            if self._chunks is not None:
-                await self._chunks.aclose()
-        finally:
-            await self._response.aclose()
+        self._is_over = True
+        await self._carried.aclose()
 
-    async def _read(self) -> AsyncGenerator[bytes, None]:
-        decoder = decoder_for(self.headers.get("content-encoding", ""))
-        left_bytes = self._max_body_bytes
+    async def _take(self) -> None:
+        """The next bytes off the wire.  Raises ``StopAsyncIteration`` when there are no more."""
+        if self._is_over:
+            raise StopAsyncIteration
+        decoder = self._decoder
+        if decoder is None:
+            decoder = self._decoder = decoder_for(self.headers.get("content-encoding", ""))
         try:
-            async for data in _stream(self._response):
-                for plain in decoder.feed(data):
-                    left_bytes -= len(plain)
-                    if left_bytes < 0:
-                        raise AttemptError(
-                            "too_large",
-                            "body",
-                            f"the reply is longer than {self._max_body_bytes} bytes",
-                        )
-                    yield plain
+            data = await self._carried.take()
         except FOREIGN_ERRORS as error:
             raise as_attempt_error(error, self._progress) from error
+        if data:
+            self._pieces = decoder.feed(data)
+            return
+        self._is_over = True
         decoder.finish()
-
-
-def _stream(response: httpx.Response) -> httpx.AsyncByteStream:
-    """The undecoded body."""
-    if isinstance(response.stream, httpx.AsyncByteStream):
-        return response.stream
-    raise TypeError("the transport is not an asynchronous one")
+        raise StopAsyncIteration

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import aclosing
 from typing import Any, NamedTuple
 
 import pytest
@@ -37,7 +38,7 @@ def call(base_url: str, model: str = "m", *, stream: bool = False, **members: An
 
 async def fetch(upstream: HttpUpstream, made: UpstreamCall) -> Fetched:
     """Sends the call and reads the whole reply."""
-    async with upstream.send(made) as reply:
+    async with aclosing(await upstream.send(made)) as reply:
         body = b"".join([data async for data in reply.chunks()])
         return Fetched(
             reply.status,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import aclosing
 
 import httpx
 import pytest
@@ -56,7 +57,7 @@ async def test_any_status_is_a_reply(provider: Provider, upstream: HttpUpstream)
 async def test_chunks_come_as_they_arrive(provider: Provider, upstream: HttpUpstream) -> None:
     more = asyncio.Event()
     provider.on("m", stream("one", more, "two", DONE))
-    async with upstream.send(call(provider.base_url)) as reply:
+    async with aclosing(await upstream.send(call(provider.base_url))) as reply:
         chunks = reply.chunks()
         first = await anext(chunks)
         assert b"one" in first
@@ -113,7 +114,7 @@ async def test_nothing_is_taken_from_the_environment_or_kept_between_calls(
 
 async def test_leaving_stops_the_provider(provider: Provider, upstream: HttpUpstream) -> None:
     provider.on("m", stream("one", STALL))
-    async with upstream.send(call(provider.base_url)) as reply:
+    async with aclosing(await upstream.send(call(provider.base_url))) as reply:
         await anext(reply.chunks())
     async with asyncio.timeout(10):
         await provider.seen[0].gone.wait()
@@ -137,7 +138,7 @@ async def test_a_reply_that_is_never_read_is_let_go(
     provider: Provider, upstream: HttpUpstream
 ) -> None:
     provider.on("m", stream("one", STALL), answer())
-    async with upstream.send(call(provider.base_url)):
+    async with aclosing(await upstream.send(call(provider.base_url))):
         pass
     assert (await fetch(upstream, call(provider.base_url))).status == 200
 

@@ -7,6 +7,7 @@ import gzip
 import socket
 import zlib
 from collections.abc import Iterator
+from contextlib import aclosing
 
 import pytest
 
@@ -150,7 +151,9 @@ async def test_headers_have_their_own_clock(
 async def test_a_body_has_no_clock_here(provider: Provider, upstream: HttpUpstream) -> None:
     more = asyncio.Event()
     provider.on("m", stream(more, "x"))
-    async with upstream.send(call(provider.base_url, connect_s=0.1, headers_s=0.1)) as reply:
+    async with aclosing(
+        await upstream.send(call(provider.base_url, connect_s=0.1, headers_s=0.1))
+    ) as reply:
         reading = asyncio.create_task(anext(reply.chunks()))
         await asyncio.wait({reading}, timeout=0.25)
         assert not reading.done()

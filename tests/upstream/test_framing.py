@@ -7,7 +7,7 @@ safer, the test says so.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import aclosing, suppress
 
 import pytest
 
@@ -136,7 +136,7 @@ async def test_a_slow_reader_slows_the_provider_down(
 ) -> None:
     size = 2**25
     provider.on("m", raw(OK + b"content-length: %d\r\n\r\n" % size + b"x" * size))
-    async with upstream.send(call(provider.base_url, max_body_bytes=size)) as reply:
+    async with aclosing(await upstream.send(call(provider.base_url, max_body_bytes=size))) as reply:
         chunks = reply.chunks()
         received = len(await anext(chunks))
         for _ in range(50):  # whatever wants to arrive

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import aclosing
 
 from llmrouter.core.errors import AttemptError, NotFound
 from llmrouter.core.routing import DialectName, Target
@@ -69,7 +70,7 @@ class Count:
             ca_file=provider.ca_file,
         )
         try:
-            async with asyncio.timeout(COUNT_S), self._upstream.send(call) as reply:
+            async with asyncio.timeout(COUNT_S), aclosing(await self._upstream.send(call)) as reply:
                 if reply.status != 200:
                     return None
                 body = b"".join([chunk async for chunk in reply.chunks()])

@@ -1,0 +1,44 @@
+"""Who carries calls: what `HttpUpstream` asks of our own connections and of httpx's alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+from llmrouter import __version__
+from llmrouter.core.upstream import UpstreamCall
+from llmrouter.upstream.progress import Progress
+
+OWN_HEADERS: Final[Mapping[str, str]] = {
+    # Compressed event streams come late and in lumps, and inflating costs more than the bytes.
+    "accept-encoding": "identity",
+    "user-agent": f"llmrouter/{__version__}",
+}
+"""Sent with each call that has no others of the same names."""
+
+
+class CarriedReply(Protocol):
+    """A reply whose head is there.  The names of its headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+
+    async def take(self) -> bytes:
+        """More of the body as it came; empty at its end.  Raises one of `FOREIGN_ERRORS`."""
+
+    async def aclose(self) -> None:
+        """Gives the connection back, or closes it when the reply was not taken to its end."""
+
+
+class Carrier(Protocol):
+    """Connections to any number of providers."""
+
+    async def carry(self, call: UpstreamCall, progress: Progress) -> CarriedReply:
+        """Sends the call, and waits for the reply's head within the time of ``progress``.
+
+        Raises one of `llmrouter.upstream.faults.FOREIGN_ERRORS`, and ``UnicodeEncodeError`` for
+        headers that HTTP can't hold.
+        """
+
+    async def aclose(self) -> None:
+        """Closes all connections."""
