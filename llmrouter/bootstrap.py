@@ -24,6 +24,7 @@ from llmrouter.pipeline.assigning import Assigner
 from llmrouter.pipeline.availability import Availability
 from llmrouter.pipeline.capacity import Capacity
 from llmrouter.pipeline.classifiers import Keywords, Local, TextClassifier
+from llmrouter.pipeline.clock_watch import ClockWatch
 from llmrouter.pipeline.config_file import CONFIG_FILE, import_at_start, watch
 from llmrouter.pipeline.conversations import Conversations, ConversationState, Turns
 from llmrouter.pipeline.estimator import Estimator
@@ -129,6 +130,8 @@ async def running(
             router.tasks.start(following.run(), name="follow other nodes")
         survey = Survey(configuration, router.services.knowledge, upstream, keyring, DIALECTS)
         router.tasks.start(survey.run(), name="survey models")
+        clock_watch = ClockWatch(clock, store.ledger.note)
+        router.tasks.start(clock_watch.run(), name="watch clock")
         started = ServerStarted(__version__, store.node, store.recovered)
         store.ledger.note([Event(0, started)])
         try:

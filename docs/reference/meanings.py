@@ -64,6 +64,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "usage_total.cost_nusd": "the sum of all known costs",
     "counted": "whether the breaker counts it",
     "created_us": "when the version was made",
+    "by_us": "how far",
     "cut": "requests that were cut at the end of the drain",
     "day": "the day of the requests' arrival, such as `2026-11-20`",
     "decided_by": "what settled the category",

@@ -413,6 +413,17 @@ class ServerStopped:
     cut: int
 
 
+@dataclass(frozen=True, slots=True)
+class ClockJumped:
+    """The machine's clock was set, or the machine slept; ``by_us`` is negative when it went back.
+
+    Durations, ids and deadlines bear it.
+    """
+
+    kind: ClassVar[str] = "clock.jumped"
+    by_us: int
+
+
 EventData = (
     RequestReceived
     | RequestValidated
@@ -444,6 +455,7 @@ EventData = (
     | LedgerRestored
     | ServerStarted
     | ServerStopped
+    | ClockJumped
 )
 
 EVENT_TYPES: Mapping[str, type[EventData]] = {

@@ -22,6 +22,7 @@ from llmrouter.core.events import (
     BreakerHalfOpened,
     BreakerOpened,
     BreakerReset,
+    ClockJumped,
     ConfigActivated,
     ConfigRejected,
     Event,
@@ -166,6 +167,7 @@ def _gather(events: Iterable[Event]) -> _Facts:
                 | LedgerRestored()
                 | ServerStarted()
                 | ServerStopped()
+                | ClockJumped()
             ):
                 pass  # told in the request's story, not in its rows
             case never:
