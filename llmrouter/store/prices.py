@@ -65,11 +65,15 @@ class Prices(StoredPrices):
         self._clock = clock
 
     async def add(self, cards: Sequence[PriceCard]) -> PriceBook:
-        """The book with some more cards; one that it has already is not added again."""
+        """The book with some more cards; one that was the last word already is not added again."""
 
         def added(book: PriceBook) -> Iterable[PriceCard]:
-            known = {_identity(card) for card in book}
-            return (card for card in cards if _identity(card) not in known)
+            last = {_place(card): card for card in book}
+            for card in cards:
+                known = last.get(_place(card))
+                if known is None or _identity(known) != _identity(card):
+                    last[_place(card)] = card
+                    yield card
 
         return await self._writer.transact(lambda connection: self._change(connection, added))
 
@@ -157,6 +161,11 @@ def _cards(rows: Sequence[Row[Any]]) -> list[PriceCard]:
         )
         cards.append(PriceCard(**head, rates=rates))
     return cards
+
+
+def _place(card: PriceCard) -> tuple[object, ...]:
+    """Where a card's last word counts: a later one takes the earlier one's place."""
+    return card.provider, card.model, card.origin, card.valid_from_us
 
 
 def _identity(card: PriceCard) -> tuple[object, ...]:

@@ -42,6 +42,17 @@ async def test_what_is_there_already_is_not_added_again(store: Store) -> None:
     assert [(card.id, card.source) for card in again] == [(1, "a page"), (2, "another page")]
 
 
+async def test_a_price_that_is_corrected_back_counts_again(store: Store) -> None:
+    for rates in (CARD.rates, (LONG,), CARD.rates, CARD.rates):
+        await store.prices.add([replace(CARD, rates=rates)])
+
+    book = await store.reader.prices.book()
+    assert [card.id for card in book] == [1, 2, 3]
+    counting = book.card(FAST, NOW_US)
+    assert counting is not None
+    assert counting.says_the_same(CARD)
+
+
 async def test_the_configuration_s_prices_hold_from_their_version_on(
     store: Store, clock: FakeClock
 ) -> None:
