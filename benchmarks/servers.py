@@ -41,10 +41,10 @@ class Server:
 
 
 @contextmanager
-def upstream() -> Iterator[Server]:
+def upstream(module: str = "benchmarks.upstream") -> Iterator[Server]:
     """The provider."""
     port = _free_port()
-    with _running([sys.executable, "-m", "benchmarks.upstream", str(port)], dict(os.environ)) as p:
+    with _running([sys.executable, "-m", module, str(port)], dict(os.environ)) as p:
         _wait_for(port)
         yield Server(p, port)
 

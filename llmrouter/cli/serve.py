@@ -21,7 +21,7 @@ from llmrouter.core.ids import MAX_NODE
 from llmrouter.settings import Keyring, Settings, misspelt_variables, read_keyring, read_settings
 from llmrouter.web.logs import RedactingFilter
 from llmrouter.web.loops import LoopUnavailable, loop_factory
-from llmrouter.web.serve import PortUnavailable, listen, serve
+from llmrouter.web.serve import PortUnavailable, allow_many_files, listen, serve
 from llmrouter.web.workers import Launch, Port, Supervisor, can_share_ports
 
 COLLECTOR_THRESHOLDS = (10_000, 20, 20)
@@ -77,6 +77,7 @@ def command(
     except LoopUnavailable as error:
         fail(str(error))
     refuse_open_door(settings, insecure_no_auth=insecure_no_auth)
+    allow_many_files()
     if descriptor is not None:
         run(_work(settings, config_file, descriptor), loop_factory=factory)
         return

@@ -22,6 +22,11 @@ from llmrouter.settings.values import HttpServer
 from llmrouter.web.client import STALL_TIMEOUT_S
 from llmrouter.web.lean import LeanConfig
 
+try:
+    import resource
+except ImportError:  # Windows has no such limit
+    resource = None  # type: ignore[assignment]
+
 BACKLOG = 2048
 HEADER_BYTES = 16 * 1024
 KEEP_ALIVE_S = 20.0
@@ -56,6 +61,17 @@ def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
         raise PortUnavailable(f"{host}:{port} cannot be listened on: {error}") from error
     sock.setblocking(False)
     return sock
+
+
+def allow_many_files() -> None:
+    """Raises the number of files that may be open to what the system allows: every request takes
+    two, and many shells and service managers allow 1024."""
+    if resource is None:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(OSError, ValueError):  # macOS allows less than it says
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _give_up_on_stalled_readers(sock: socket.socket) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 from contextlib import closing
 
 import pytest
 
 from llmrouter.web.client import STALL_TIMEOUT_S
-from llmrouter.web.serve import PortUnavailable, listen
+from llmrouter.web.serve import PortUnavailable, allow_many_files, listen
 
 
 def test_a_taken_port_is_known_before_anything_else_starts() -> None:
@@ -19,6 +20,13 @@ def test_a_taken_port_is_known_before_anything_else_starts() -> None:
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux has it")
+def test_as_many_files_may_be_open_as_the_system_allows() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft - 1, hard))
+    allow_many_files()
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+
+
 def test_the_kernel_gives_up_on_clients_that_take_nothing() -> None:
     with (
         closing(listen("127.0.0.1", 0)) as sock,
