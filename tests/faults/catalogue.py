@@ -56,7 +56,7 @@ class Fault:
     ``alone``: the client's status and code when nothing else answers.  ``tries``: attempts at the
     target when it is the only one.  ``counted``: the breaker counts it.  ``after``: what the
     breaker and the account look like.  ``moves_on``: a second target is asked.  ``place``: where
-    the target is said to be, when it is not the provider.
+    the target is said to be, when it is not the provider.  ``says``: in the ledger's words.
     """
 
     script: Script
@@ -72,6 +72,7 @@ class Fault:
     clocks: Mapping[str, float] = field(default_factory=dict)
     place: Place = "provider"
     phase: str | None = None
+    says: str = ""
 
 
 def _json(document: object) -> Script:
@@ -138,13 +139,16 @@ FAULTS: dict[str, Fault] = {
         b"event: error\n" + event({"error": ERROR}), tries=2, reason="upstream_error"
     ),
     "15 an error in a 200": Fault(_json({"error": ERROR}), tries=2, reason="upstream_error"),
-    "15 null": Fault(_json(None), reason="bad_reply", tries=2),
+    "15 null": Fault(_json(None), reason="bad_reply", tries=2, says="no JSON object: null"),
     "15 no choices": Fault(
         _json({"object": "chat.completion", "choices": []}), reason="bad_reply", tries=2
     ),
     "15 an empty body": Fault(body(b""), reason="bad_reply", tries=2),
     "15 204": Fault(raw(b"HTTP/1.1 204 No Content\r\n\r\n"), reason="bad_reply", tries=2),
-    "15 HTML in a 200": Fault(body(HTML, content_type="text/html"), reason="bad_reply", tries=2),
+    "15 HTML in a 200": Fault(
+        body(HTML, content_type="text/html"), reason="bad_reply", tries=2,
+        says="a web page instead of JSON: <html>",
+    ),
     "16 HTML in a 502": Fault(
         body(HTML, 502, content_type="text/html"), reason="upstream_error", tries=2
     ),
@@ -165,13 +169,18 @@ FAULTS: dict[str, Fault] = {
     ),
     "16 no HTTP": Fault(raw(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), reason="bad_reply", tries=2),
     "17c only a terminator": _streamed(DONE, reason="bad_reply", tries=2),
-    "19b HTTP/2 alone": Fault(raw(HTTP_2_SETTINGS), reason="bad_reply", tries=2),
+    "19b HTTP/2 alone": Fault(
+        raw(HTTP_2_SETTINGS), reason="bad_reply", tries=2, says="it is HTTP/2"
+    ),
     "19b a word that it wants HTTP/2": Fault(
         status(426, headers={"upgrade": "h2c", "connection": "upgrade"}), reason="upstream_error"
     ),
     "20 a giant event": _streamed(b"data: " + b"x" * 20_000, CLOSE, reason="bad_reply"),
     "20 a giant body": Fault(body(b'{"a": "' + b"x" * 200_000 + b'"}'), reason="bad_reply"),
-    "23 500": Fault(status(500), reason="upstream_error", tries=2),
+    "23 500": Fault(
+        status(500, headers={"x-request-id": "req_theirs"}), reason="upstream_error", tries=2,
+        says="simulated failure",
+    ),
     "23 502": Fault(status(502), reason="upstream_error", tries=2),
     "23 503": Fault(status(503), (503, "all_models_failed"), reason="overloaded", tries=2),
     "23 504": Fault(status(504), (504, "all_models_failed"), reason="timeout", tries=2),
@@ -266,7 +275,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "28 a redirect": Fault(
         raw(b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n"),
-        reason="redirect",
+        reason="redirect", says="redirected to 127.0.0.1;",
     ),
 }  # fmt: skip
 

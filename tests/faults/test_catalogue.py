@@ -123,6 +123,19 @@ async def send(router: RunningRouter, model: str, fault: Fault) -> Any:
     return reply
 
 
+def may_have_worked(fault: Fault, http_status: int | None) -> bool:
+    """Whether the provider may bill what came to nothing, so that its cost is not known."""
+    match fault.reason:
+        case "bad_reply" | "too_slow":
+            return True
+        case "connection_lost":
+            return http_status == 200
+        case "timeout":
+            return http_status in (None, 200) and fault.phase != "connect"
+        case _:
+            return False
+
+
 def check_first_attempt(story: Story, fault: Fault) -> None:
     attempt = story.attempts[0]
     failed = next(e.data for e in story.events if e.kind == "attempt.failed")
@@ -132,6 +145,10 @@ def check_first_attempt(story: Story, fault: Fault) -> None:
     assert failed.reason == fault.reason  # type: ignore[union-attr]
     assert fault.phase is None or failed.phase == fault.phase  # type: ignore[union-attr]
     assert fault.event is None or fault.event in story.kinds
+    assert fault.says in (failed.message or "")  # type: ignore[union-attr]
+    is_unknown = may_have_worked(fault, attempt["http_status"])
+    assert attempt["cost_basis"] == ("unknown" if is_unknown else "computed")
+    assert attempt["cost_nusd"] == (None if is_unknown else 0)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -241,6 +258,13 @@ async def test_what_never_was_sent_costs_nothing(provider: Provider, router: Run
     number = NAMES.index("1 refused")
     story = router.ledger.story(await router.chat(model=f"alone-{number}"))
     assert (story.request["cost_nusd"], story.request["cost_basis"]) == (0, "computed")
+
+
+async def test_a_failed_attempt_keeps_the_provider_s_id(
+    provider: Provider, router: RunningRouter
+) -> None:
+    story = router.ledger.story(await router.chat(model=f"pair-{NAMES.index('23 500')}"))
+    assert story.attempts[0]["provider_request_id"] == "req_theirs"
 
 
 async def test_11_a_pooled_connection_that_was_closed_is_replaced_unseen(
