@@ -120,6 +120,9 @@ BLOCKS: Final[tuple[Block, ...]] = (
 )
 """Taken from the top, each out of what the ones above it left."""
 
+_MARKS: Final = tuple(sorted({block.begin[0] for block in BLOCKS}))
+"""A text without any of these characters, as most are, has no block to be looked for."""
+
 TRACES: Final[tuple[Trace, ...]] = (
     # What OpenClaw knows of the chat that a message came through.
     Trace(
@@ -182,6 +185,10 @@ MACHINE_MESSAGES: Final[tuple[MachineMessage, ...]] = (
         "claude-code", "note", re.compile(r"\ACaveat: The messages below were generated")
     ),
     MachineMessage("claude-code", "note", re.compile(r"\A\[Request interrupted by user[^\]]*\]\Z")),
+)
+
+_ANY_MACHINE_MESSAGE: Final = re.compile(
+    "|".join(f"(?:{message.pattern.pattern})" for message in MACHINE_MESSAGES)
 )
 
 INTRODUCTIONS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
@@ -248,20 +255,17 @@ def open_envelope(text: str) -> _Opened:
     """
     agent: str | None = None
     text = _ends_of(text, SEARCHED_EACH, SEARCHED_EACH)
-    for block in BLOCKS:
-        if block.begin in text:
-            opened = _without(text, block)
-            agent = agent or (block.agent if opened != text else None)
-            text = opened
+    if any(mark in text for mark in _MARKS):
+        text, agent = _without_blocks(text)
     text = _ends_of(text, HEAD_KEPT, TAIL_KEPT)
     for trace in TRACES:
         if trace.needle in text:
             text, times = trace.pattern.subn("", text)
             agent = agent or (trace.agent if times else None)
     text = text.strip()
-    for message in MACHINE_MESSAGES:
-        if message.pattern.match(text):
-            return _Opened("", message.agent, message.kind == "tool_result")
+    if _ANY_MACHINE_MESSAGE.match(text):
+        message = next(message for message in MACHINE_MESSAGES if message.pattern.match(text))
+        return _Opened("", message.agent, message.kind == "tool_result")
     quoted = _QUOTED.match(text)
     return _Opened(quoted["kept"].strip() if quoted else text, agent)
 
@@ -269,6 +273,17 @@ def open_envelope(text: str) -> _Opened:
 def _ends_of(text: str, head: int, tail: int) -> str:
     """A text that is not too long as it is, of another one the beginning and the end."""
     return text if len(text) <= head + tail else f"{text[:head]}\n{text[-tail:]}"
+
+
+def _without_blocks(text: str) -> tuple[str, str | None]:
+    """The text with every known block taken out, and the agent that had wrapped it."""
+    agent: str | None = None
+    for block in BLOCKS:
+        if block.begin in text:
+            opened = _without(text, block)
+            agent = agent or (block.agent if opened != text else None)
+            text = opened
+    return text, agent
 
 
 def _without(text: str, block: Block) -> str:
