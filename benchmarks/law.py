@@ -28,10 +28,10 @@ DECIDED_BY = """
 """
 
 
-async def main(requests: int) -> bool:
-    """Whether the law holds."""
+async def main(requests: int, folder: Path | None) -> bool:
+    """Whether the law holds; the ledger stays in the folder, if one is given."""
     with tempfile.TemporaryDirectory() as name:
-        database = read_address(None, Path(name))
+        database = read_address(None, folder or Path(name))
         async with (
             Provider() as provider,
             running_router(database, document(provider)) as router,
@@ -62,5 +62,6 @@ def tell(router: RunningRouter) -> None:
 
 
 if __name__ == "__main__":
-    held = asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else REQUESTS))
+    asked = int(sys.argv[1]) if len(sys.argv) > 1 else REQUESTS
+    held = asyncio.run(main(asked, Path(sys.argv[2]) if len(sys.argv) > 2 else None))
     sys.exit(0 if held else 1)

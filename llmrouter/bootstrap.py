@@ -54,6 +54,7 @@ from llmrouter.pipeline.traffic import Drained, Traffic
 from llmrouter.policy.classifier import LocalClassifier
 from llmrouter.replay.asking import Replays
 from llmrouter.replay.desk import ReplayDesk
+from llmrouter.replay.live_asking import LiveReplays
 from llmrouter.settings import Bodies, Keyring, Settings
 from llmrouter.store.changes import AVAILABILITY, CONFIGURATION, PRICES
 from llmrouter.store.engine import DatabaseAddress, read_address
@@ -240,7 +241,7 @@ async def _join(
     made_with = Replays(
         store.reader.replays, store.reader.versions, store.reader.prices, read, keyring
     )
-    desk = ReplayDesk(made_with, store.replays, tasks, clock, _same_ledger(settings))
+    live = LiveReplays(made_with, store, upstream, estimator, clock)
     services = Services(
         configuration=configuration,
         availability=availability,
@@ -252,7 +253,7 @@ async def _join(
         versions=store.versions,
         prices=store.prices,
         reader=store.reader,
-        replays=desk,
+        replays=ReplayDesk(made_with, live, tasks, _same_ledger(settings)),
         keyring=keyring,
         traffic=traffic,
         dialects=DIALECTS,

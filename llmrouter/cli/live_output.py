@@ -1,47 +1,14 @@
-"""How a live replay is shown: while it runs, and what came out."""
+"""What came out of a live replay, for people."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from llmrouter.cli.output import print_table, wrapped
-from llmrouter.core.usage import NUSD_PER_USD
 from llmrouter.replay.flags import FLAGS
-from llmrouter.replay.live import Progress as LiveProgress
-
-
-@contextmanager
-def showing_progress() -> Iterator[Callable[[LiveProgress], None]]:
-    """A bar on standard error, where that is a terminal."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda progress: None
-        return
-    columns = (
-        TextColumn("replaying"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.speed:.1f}/s ${task.fields[spent]:.4f}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as bars:
-        task = bars.add_task("live", total=None, spent=0.0)
-
-        def show(progress: LiveProgress) -> None:
-            bars.update(
-                task,
-                total=progress.requests,
-                completed=progress.done,
-                spent=progress.spent_nusd / NUSD_PER_USD,
-            )
-
-        yield show
 
 
 def print_live(number: int, report: Mapping[str, Any]) -> None:
@@ -58,26 +25,21 @@ def print_live(number: int, report: Mapping[str, Any]) -> None:
     for flag, count in report["flags"].items():
         click.echo(wrapped(f"{count:,} {flag} ({FLAGS[flag]})", indent=0))
     rows = [
-        (label, *(_cell(report[side], name) for side in ("old", "new")))
-        for name, label in _ANSWERS.items()
+        (label, *(cell(report[side], name) for side in ("old", "new")))
+        for name, label in ANSWERS.items()
     ]
     if report["sent"]:
         click.echo()
         print_table(("answers", "old", "new"), rows)
         click.echo()
-    _print_change(report["cost_change_usd"], "cost per request", lambda usd: f"${usd:+.6f}")
-    _print_change(report["duration_change_ms"], "latency", lambda ms: f"{ms:+,.0f} ms")
-    judge = report["judge"]
-    if judge is not None:
-        rate = judge["new_win_rate"]
-        shown = "" if rate is None else f", {_interval(rate, lambda part: f'{part:.0%}')} of them"
-        click.echo(
-            f"judge: the new answer won {judge['new_wins']}, the old one {judge['old_wins']}"
-            f"{shown}; {judge['ties']} ties"
-        )
+    for label, shown in changes(report):
+        click.echo(f"{label}: {shown}")
+    verdict = judge_line(report)
+    if verdict is not None:
+        click.echo(f"judge: {verdict}")
 
 
-_ANSWERS = {
+ANSWERS: Final = {
     "answers": "answers",
     "errors": "no answer",
     "finish_reasons": "finish reasons",
@@ -86,9 +48,11 @@ _ANSWERS = {
     "median_characters": "characters, median",
     "median_ms": "ms, median",
 }
+"""What is said of each side's answers, and its name for people."""
 
 
-def _cell(side: Mapping[str, Any] | None, name: str) -> str | None:
+def cell(side: Mapping[str, Any] | None, name: str) -> str | None:
+    """One figure of one side; None where it is not known."""
     found = None if side is None else side[name]
     match found:
         case None:
@@ -103,11 +67,30 @@ def _cell(side: Mapping[str, Any] | None, name: str) -> str | None:
             return f"{found:,}"
 
 
-def _print_change(
-    estimate: Mapping[str, Any] | None, label: str, show: Callable[[float], str]
-) -> None:
-    if estimate is not None:
-        click.echo(f"{label}: {_interval(estimate, show)} (n {estimate['n']}, 95 %)")
+def changes(report: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """By how much cost and latency change, as far as that is known."""
+    shown: list[tuple[str, Mapping[str, Any] | None, Callable[[float], str]]] = [
+        ("cost per request", report["cost_change_usd"], lambda usd: f"${usd:+.6f}"),
+        ("latency", report["duration_change_ms"], lambda ms: f"{ms:+,.0f} ms"),
+    ]
+    return [
+        (label, f"{_interval(estimate, show)} (n {estimate['n']}, 95 %)")
+        for label, estimate, show in shown
+        if estimate is not None
+    ]
+
+
+def judge_line(report: Mapping[str, Any]) -> str | None:
+    """What the judge said; None where none was asked."""
+    judge = report["judge"]
+    if judge is None:
+        return None
+    rate = judge["new_win_rate"]
+    shown = "" if rate is None else f", {_interval(rate, lambda part: f'{part:.0%}')} of them"
+    return (
+        f"the new answer won {judge['new_wins']}, the old one {judge['old_wins']}{shown}; "
+        f"{judge['ties']} ties"
+    )
 
 
 def _interval(estimate: Mapping[str, Any], show: Callable[[float], str]) -> str:

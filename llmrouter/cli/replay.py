@@ -8,11 +8,11 @@ from typing import Any, Literal, get_args
 import click
 
 from llmrouter.cli import configuration, replaying
-from llmrouter.cli.live_command import LiveAsked, send_live, with_live_options
+from llmrouter.cli.live_command import LiveOptionsSaid, send_live, with_live_options
+from llmrouter.cli.live_output import print_live
 from llmrouter.cli.output import as_json, fail, print_json, print_table, run
 from llmrouter.cli.parameters import since, until
 from llmrouter.cli.progress import progress_bar
-from llmrouter.cli.replay_candidate import CandidateOrder
 from llmrouter.cli.replay_files import write_csv, write_html
 from llmrouter.cli.replay_report import print_check, print_difference, print_report
 from llmrouter.core.replay import ReplayAsked, ReplayRow, ReplayWindow
@@ -99,21 +99,13 @@ def command(
     window = ReplayWindow(since_us, until_us, category, model, key_id, limit, sample, seed)
     if file is not None and version is not None:
         raise click.UsageError("--config and --version exclude each other")
-    sent = LiveAsked(**live)
-    if sent.live and (csv_file is not None or html_file is not None):
-        raise click.UsageError("--csv and --html are for replays that send nothing; say --json")
-    if sent.live:
-        wanted = CandidateOrder(file, version, changes, mode)
-        send_live(sent, wanted, window, as_json=as_json)
-        return
-    if sent.resume is not None:
-        raise click.UsageError("--resume is for --live; say `llmrouter replay resume ID`")
-    if sent.max_usd is not None:
-        raise click.UsageError("--max-usd is for --live; nothing is sent without")
+    said = LiveOptionsSaid(**live)
+    if not said.live:
+        _refuse_live_options(said)
     if check:
         _check(window, as_json=as_json, tried=bool(file or version or changes or mode))
         return
-    if not (file or version or changes or mode):
+    if not (said.live or file or version or changes or mode):
         raise click.UsageError("say what to try: --config, --set, --mode or --version; or --check")
     document = None if file is None else run(configuration.checked(file)).document
     asked = ReplayAsked(
@@ -126,8 +118,11 @@ def command(
         breakers=breakers,
         prices=prices,
     )
-    with progress_bar("replaying") as progress:
-        row = run(replaying.replayed(asked, progress))
+    if said.live:
+        row = send_live(said, asked)
+    else:
+        with progress_bar("replaying") as progress:
+            row = run(replaying.replayed(asked, progress))
     _tell(row, csv_file, html_file, as_json=as_json)
 
 
@@ -186,6 +181,8 @@ def diff(a: int, b: int, as_json: bool) -> None:
     for row in (one, other):
         if row.report is None:
             fail(f"replay {row.id} is not finished: llmrouter replay resume {row.id}")
+        if row.kind == "live":
+            fail(f"replay {row.id} is a live one; `llmrouter replay show {row.id}` compares")
     if as_json:
         print_json({"a": _shown(one), "b": _shown(other)})
     else:
@@ -229,16 +226,28 @@ def _check(window: ReplayWindow, *, as_json: bool, tried: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
+def _refuse_live_options(said: LiveOptionsSaid) -> None:
+    if said.resume is not None:
+        raise click.UsageError("--resume is for --live; say `llmrouter replay resume ID`")
+    if said.max_usd is not None:
+        raise click.UsageError("--max-usd is for --live; nothing is sent without")
+
+
 def _tell(row: ReplayRow, csv_file: Path | None, html_file: Path | None, *, as_json: bool) -> None:
     if csv_file is not None:
-        run(write_csv(row.id, csv_file))
+        run(write_csv(row, csv_file))
     if html_file is not None:
         write_html(row, html_file)
     if as_json:
         print_json(_shown(row))
+    elif row.kind == "live" and row.report is not None:
+        print_live(row.id, row.report)
     else:
         print_report(row, replaying.shown_state(row))
 
 
 def _shown(row: ReplayRow, *, whole: bool = True) -> dict[str, Any]:
+    if whole and row.kind == "live":
+        state = replaying.shown_state(row)
+        return {"replay": row.id, "state": state, "candidate": row.label, **(row.report or {})}
     return {**show_replay(row, whole=whole), "state": replaying.shown_state(row)}

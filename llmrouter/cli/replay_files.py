@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from llmrouter.cli.ledger import reading
+from llmrouter.cli.live_files import COMPARED, compared_cell, live_page
 from llmrouter.cli.output import fail
 from llmrouter.cli.replay_report import FIGURES
 from llmrouter.core.ids import show_id
@@ -26,17 +27,21 @@ PAGE = 1000
 _LEFT_OUT = ("replay_id", "data")
 
 
-async def write_csv(number: int, path: Path) -> None:
-    """Every result of a replay, in the order of the requests."""
+async def write_csv(row: ReplayRow, path: Path) -> None:
+    """Every result of a replay, in the order of the requests; of a live one with what the answers
+    are like."""
+    compared = COMPARED if row.kind == "live" else ()
     names = [f.name for f in fields(ReplayResult) if f.name not in _LEFT_OUT]
     try:
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            writer.writerow(names)
+            writer.writerow((*names, *compared))
             async with reading(read_settings()) as reader:
                 after_id = 0
-                while found := await reader.replays.results(number, after_id=after_id, limit=PAGE):
-                    writer.writerows([_cell(one, name) for name in names] for one in found)
+                while found := await reader.replays.results(row.id, after_id=after_id, limit=PAGE):
+                    for one in found:
+                        rest = (compared_cell(one, name) for name in compared)
+                        writer.writerow([*(_cell(one, name) for name in names), *rest])
                     after_id = found[-1].request_id
     except OSError as error:
         fail(f"{path} cannot be written: {error.strerror}")
@@ -47,7 +52,8 @@ def write_html(row: ReplayRow, path: Path) -> None:
     if row.report is None:
         fail(f"replay {row.id} is not finished: llmrouter replay resume {row.id}")
     try:
-        path.write_text(report_page(row, row.report), encoding="utf-8")
+        made = live_page if row.kind == "live" else report_page
+        path.write_text(made(row, row.report), encoding="utf-8")
     except OSError as error:
         fail(f"{path} cannot be written: {error.strerror}")
 

@@ -34,7 +34,9 @@ def print_report(row: ReplayRow, state: str) -> None:
     if report is None:
         click.echo(f"{state}: {row.done:,} of {row.requests or 0:,} requests are settled")
         if state == "interrupted":
-            click.echo(f"go on with: llmrouter replay resume {row.id}")
+            live = f"--live --resume {row.id} --max-usd …"
+            how = live if row.kind == "live" else f"resume {row.id}"
+            click.echo(f"go on with: llmrouter replay {how}")
         return
     decided = report["decided"]
     click.echo(

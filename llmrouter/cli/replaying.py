@@ -38,9 +38,9 @@ async def replayed(asked: ReplayAsked, progress: Progress) -> ReplayRow:
         return await _run(replays, store, await replays.begin(asked, store.replays), progress)
 
     def order() -> Mapping[str, Any]:
-        return _order(asked)
+        return order_document(asked)
 
-    return await _somewhere(here, "/replays", order, progress)
+    return await somewhere(here, "/replays", order, progress)
 
 
 async def resumed(number: int, progress: Progress) -> ReplayRow:
@@ -51,7 +51,7 @@ async def resumed(number: int, progress: Progress) -> ReplayRow:
         await store.replays.end(number, "running")
         return await _run(replays, store, row, progress)
 
-    return await _somewhere(here, f"/replays/{number}/resume", dict, progress)
+    return await somewhere(here, f"/replays/{number}/resume", dict, progress)
 
 
 async def worked(number: int) -> None:
@@ -119,22 +119,24 @@ async def _run(replays: Replays, store: Store, row: ReplayRow, progress: Progres
         await store.replays.end(row.id, "interrupted")
         click.echo(f"interrupted; go on with: llmrouter replay resume {row.id}", err=True)
         raise
-    return await _kept(replays, row.id)
+    return await kept(replays, row.id)
 
 
-async def _kept(replays: Replays, number: int) -> ReplayRow:
+async def kept(replays: Replays, number: int) -> ReplayRow:
+    """A replay that must be there."""
     row = await replays.log.get(number)
     if row is None:
         fail(f"replay {number} is gone")
     return row
 
 
-async def _somewhere(
+async def somewhere(
     here: Callable[[Replays, Store], Awaitable[ReplayRow]],
     path: str,
     order: Callable[[], Mapping[str, Any]],
     progress: Progress,
 ) -> ReplayRow:
+    """What comes of a replay: here, or by an order to the server that holds the ledger."""
     try:
         async with _held() as (replays, store):
             return await here(replays, store)
@@ -167,7 +169,7 @@ async def _by_server(
             await asyncio.sleep(ASK_EVERY_S)
 
 
-def _order(asked: ReplayAsked) -> dict[str, Any]:
+def order_document(asked: ReplayAsked) -> dict[str, Any]:
     """The order as ``POST /replays`` takes it."""
     window = asked.window
     told = {

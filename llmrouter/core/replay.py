@@ -19,6 +19,14 @@ STALE_US = 60_000_000
 """A replay that runs says so every few seconds."""
 
 
+Baseline = Literal["logged", "ask"]
+"""What answers are compared with: what the ledger says of the old ones, or new ones of the old
+target, asked beside the new target's."""
+
+MAX_OUTPUT_TOKENS = 8192
+"""Written into requests of a live replay that set no limit."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReplayWindow:
     """Which requests are replayed; None is any.  Times are wall clock, µs.
@@ -54,6 +62,21 @@ class ReplayAsked:
     mode: Mode | None = None
     breakers: Literal["then", "ignore"] = "then"
     prices: Literal["then", "today"] = "then"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveAsked:
+    """How requests are to be sent in a live replay, as people say it: on the command line or over
+    HTTP.  ``max_usd`` must be there; with ``allow_unknown_prices`` so must ``max_requests``."""
+
+    max_usd: float | None = None
+    max_requests: int | None = None
+    concurrency: int = 4
+    baseline: Baseline = "logged"
+    judge: str | None = None
+    max_output_tokens: int = MAX_OUTPUT_TOKENS
+    unchanged: bool = False
+    allow_unknown_prices: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from llmrouter.core.errors import ConfigurationInvalid, FieldError, NotFound
 from llmrouter.core.ledger import ConfigurationVersion
-from llmrouter.core.replay import ReplayAsked, ReplayRow
+from llmrouter.core.replay import ReplayAsked, ReplayRow, ReplayWindow
 from llmrouter.pipeline.ports import Keyring
 from llmrouter.policy.price_book import PriceBook
 from llmrouter.policy.table import compile_table
@@ -61,11 +61,7 @@ class Replays:
         """Keeps a new replay, which is still to be run."""
         candidate = await self.candidate(asked)
         options = ReplayOptions(asked.window, asked.breakers, asked.prices)
-        if not await self.log.count(asked.window):
-            raise NotFound(
-                "there are no requests in this window; `llmrouter requests` lists what there is",
-                code="empty_window",
-            )
+        await self.require_requests(asked.window)
         return await keeper.begin(
             "offline",
             label=candidate.label,
@@ -74,12 +70,20 @@ class Replays:
             options=options.document(),
         )
 
+    async def require_requests(self, window: ReplayWindow) -> None:
+        """Raises `NotFound` for a window without requests."""
+        if not await self.log.count(window):
+            raise NotFound(
+                "there are no requests in this window; `llmrouter requests` lists what there is",
+                code="empty_window",
+            )
+
     async def run(
         self, row: ReplayRow, keeper: ResultKeeper, progress: Progress = lambda done, of: None
     ) -> dict[str, Any]:
         """Runs a replay that was begun to its end, and gives its report."""
+        candidate = await self.kept_candidate(row)
         book = await self.prices.book()
-        candidate = await self._kept_candidate(row, book)
         replay = OfflineReplay(
             self.log,
             keeper,
@@ -91,14 +95,14 @@ class Replays:
         )
         return await replay.run(row)
 
-    async def _kept_candidate(self, row: ReplayRow, book: PriceBook) -> Candidate:
+    async def kept_candidate(self, row: ReplayRow) -> Candidate:
         """The candidate again.  Prices that it names otherwise than its base count for all times;
         the rest are those of the moment that is asked for, as far as any was known then."""
         document = row.candidate or {}
         table = compile_table(row.base_version or 0, document, self.read(document, row.label))
         base = await self.versions.get(row.base_version) if row.base_version else None
         same = base is not None and base.document.get("prices") == document.get("prices")
-        prices = table.configured_prices
+        prices, book = table.configured_prices, await self.prices.book()
         book = book.backed_by(prices) if same else book.assuming(prices)
         return Candidate(table.with_prices(book), document, row.label, row.base_version)
 

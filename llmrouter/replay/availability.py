@@ -28,8 +28,11 @@ from llmrouter.policy import breaker
 from llmrouter.policy.breaker import BreakerState, Permit
 
 GRAIN_US: Final = 2_000
-"""A wait that ends so close to a decision may have been over or not: the two were dated by
-different clocks.  There the decision's own record is believed."""
+"""How far clocks of one process may be apart in what they date."""
+
+NEAR_US: Final = 10_000
+"""A wait that ends so close to a decision may have been over or not: a decision is dated at its
+end, and a busy process may have looked this much before.  There its own record is believed."""
 
 SHARED_WITHIN_US: Final = 3_000_000
 """Within this time one process hears of what another found out."""
@@ -79,7 +82,7 @@ class PastAvailability:
             return Hindrance("cooling_down", (until_us - now_us) / 1e6)
         state = self._breakers.get(target.name, breaker.CLOSED)
         hinders = not breaker.allows(state, now_us, config)
-        if self._holds(hinders, state.open_until_us, target.name, target, "breaker_open"):
+        if self._holds(hinders, _ends_us(state, now_us), target.name, target, "breaker_open"):
             return Hindrance("breaker_open", breaker.wait_s(state, now_us))
         return None
 
@@ -149,12 +152,13 @@ class PastAvailability:
     ) -> bool:
         """Whether it stood in the way.  Where the log's clocks cannot tell, the decision's own
         record is believed."""
-        near = until_us is not None and abs(until_us - self._now_us) < GRAIN_US
+        near = until_us is not None and abs(until_us - self._now_us) < NEAR_US
         if refused == "cooling_down" and self._answering.get(str(target), 0) >= self._now_us:
             near = True
         if not near and subject in self._told:
             moved_us, node = self._told[subject]
-            near = node != self._node and self._now_us - moved_us < SHARED_WITHIN_US
+            within_us = NEAR_US if node == self._node else SHARED_WITHIN_US
+            near = self._now_us - moved_us < within_us
         name = str(target)
         if not near or name not in self._recorded:
             return hinders
@@ -191,6 +195,14 @@ _NO_LOCK: Final = (0, "")
 
 def _permit(request_id: int, taken_us: int, ended_us: int | None) -> Permit:
     return Permit(request_id, taken_us, taken_us + LEASE_US if ended_us is None else ended_us)
+
+
+def _ends_us(state: BreakerState, now_us: int) -> int | None:
+    """The end of what an open or half-open breaker waits for that is nearest to a moment."""
+    ends = [permit.until_us for permit in state.permits]
+    if state.open_until_us is not None:
+        ends.append(state.open_until_us)
+    return min(ends, key=lambda end_us: abs(end_us - now_us), default=None)
 
 
 def _model(name: str) -> Target:

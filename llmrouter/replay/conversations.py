@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+from llmrouter.core.events import RequestClassified, RouteSelected
 from llmrouter.core.replay import PastTurn
 from llmrouter.pipeline.conversations import ConversationState
+
+REMEMBERED_WITHIN_US: Final = 3_000_000
+"""A turn is remembered once it is in the ledger, which takes until after its own end.  A decision
+that was made meanwhile says itself which turn it knew of."""
 
 MAX_CONVERSATIONS: Final = 50_000
 """About 30 MB; one that is forgotten is looked up again."""
 
 
+Told = Mapping[str, Mapping[str, Any]]
+"""The data of a request's events by kind."""
+
+
 @dataclass(slots=True)
 class _Memory:
-    """A conversation's last turn; and its last complete one, which alone outlived a restart."""
+    """A conversation's last turn and the one before; and its last complete one, which alone
+    outlived a restart."""
 
     last: PastTurn | None = None
+    before: PastTurn | None = None
     complete: PastTurn | None = None
 
 
@@ -30,10 +41,12 @@ class PastConversations:
         self._memories: OrderedDict[str, _Memory] = OrderedDict()
         self._started_us: dict[int, int] = {}
         self._node = 0
+        self._now_us = 0
+        self._told: Told = {}
 
-    def look_at(self, node: int) -> None:
-        """Sets whose memory is asked."""
-        self._node = node
+    def look_at(self, node: int, now_us: int, told: Told) -> None:
+        """Sets whose memory is asked, and when; ``told`` is what was recorded of the request."""
+        self._node, self._now_us, self._told = node, now_us, told
 
     def unknown(self, conversations: Iterable[str]) -> set[str]:
         """Those that nothing was taken in of yet."""
@@ -54,7 +67,7 @@ class PastConversations:
         """Takes in that a turn is over; call it in the order of time."""
         memory = self._memories.setdefault(turn.conversation_id, _Memory())
         self._memories.move_to_end(turn.conversation_id)
-        memory.last = turn
+        memory.before, memory.last = memory.last, turn
         if turn.completed:
             memory.complete = turn
 
@@ -66,6 +79,18 @@ class PastConversations:
         turn = memory.last
         if turn is not None and turn.finished_us < self._started_us.get(self._node, 0):
             turn = memory.complete
+        elif turn is not None and memory.before is not None and self._came_later(turn):
+            turn = turn if self._came_later(memory.before) else memory.before
         if turn is None:
             return None
         return ConversationState(turn.category, turn.target, turn.cache_read_tokens)
+
+    def _came_later(self, turn: PastTurn) -> bool:
+        """Whether the decision's own record says that it did not know of a turn just over."""
+        if self._now_us - turn.finished_us > REMEMBERED_WITHIN_US:
+            return False
+        classified = self._told.get(RequestClassified.kind, {})
+        if classified.get("decided_by") == "tool_loop" and classified["category"] != turn.category:
+            return True
+        kept = self._told.get(RouteSelected.kind, {}).get("kept")
+        return kept is not None and kept != str(turn.target)

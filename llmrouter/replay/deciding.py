@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from llmrouter.core.clock import FakeClock
 from llmrouter.core.events import (
+    EventData,
     RequestClassified,
     RequestReceived,
     RequestValidated,
@@ -66,8 +67,8 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """A logged request, decided again.  ``request`` is what was read of its body, with which a
-    live replay can ask a provider."""
+    """A logged request, decided again.  ``selected`` is the event that tells of the decision, with
+    which a live replay asks a provider."""
 
     decided: Decided
     flags: tuple[Flag, ...] = ()
@@ -75,16 +76,19 @@ class Repeated:
     decision: Decision | None = None
     classification: Classification | None = None
     route: str | None = None
+    selected: EventData | None = None
 
 
 class Decider:
     """The deciding stages over the past."""
 
-    def __init__(self, world: World, states: ResponseStates) -> None:
+    def __init__(
+        self, world: World, states: ResponseStates, classifier: LocalClassifier | None = None
+    ) -> None:
         self._world = world
         self._clock = FakeClock()
         self._recorded = (_Recorded("ollama"), _Recorded("api"))
-        classifiers = (Local(LocalClassifier.load()), *self._recorded, Keywords())
+        classifiers = (Local(classifier or LocalClassifier.load()), *self._recorded, Keywords())
         classify = Classify(classifiers, world.conversations)
         select = Select(world.availability, world.known, world.conversations, world.known)
         validate = Validate(states)
@@ -129,6 +133,7 @@ class Decider:
             decision,
             found,
             exchange.route,
+            exchange.events[-1].data,
         )
 
     def _flags(self, exchange: Exchange) -> tuple[Flag, ...]:

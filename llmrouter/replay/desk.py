@@ -1,7 +1,8 @@
-"""Replays that a server was asked for: each in a process of its own, so that requests do not wait.
+"""Replays that a server was asked for.
 
-The process reads the ledger for itself and prints what it finds; the server, which alone may
-write to its database, keeps it.
+An offline one is a process of its own, so that requests do not wait: it reads the ledger for itself
+and prints what it finds; the server, which alone may write to its database, keeps it.  A live one
+waits for providers, between the server's own requests.
 """
 
 from __future__ import annotations
@@ -11,17 +12,25 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
 
-from llmrouter.core.clock import Clock
 from llmrouter.core.errors import Conflict, NotFound
-from llmrouter.core.replay import STALE_US, ReplayAsked, ReplayResult, ReplayRow, ReplayState
+from llmrouter.core.replay import (
+    STALE_US,
+    LiveAsked,
+    ReplayAsked,
+    ReplayKind,
+    ReplayResult,
+    ReplayRow,
+    ReplayState,
+)
 from llmrouter.pipeline.tasks import Tasks
 from llmrouter.replay.asking import Replays
-from llmrouter.replay.ports import Keeper
+from llmrouter.replay.live_asking import LiveReplays
+from llmrouter.replay.live_options import LiveOrder, options_of, read_order
 
 LINE_BYTES: Final = 16 * 2**20
 """The longest line that is read: a batch of results, or a report."""
@@ -35,16 +44,16 @@ class ReplayDesk:
     def __init__(
         self,
         replays: Replays,
-        keeper: Keeper,
+        live: LiveReplays,
         tasks: Tasks,
-        clock: Clock,
         environment: Mapping[str, str],
     ) -> None:
         """``environment`` are the variables that let a new process find the same ledger."""
         self._replays = replays
-        self._keeper = keeper
+        self._live = live
+        self._keeper = live.keeper
         self._tasks = tasks
-        self._clock = clock
+        self._clock = live.clock
         self._environment = environment
         self._running: int | None = None
 
@@ -55,16 +64,41 @@ class ReplayDesk:
         """
         self._require_idle()
         row = await self._replays.begin(asked, self._keeper)
-        self._go_on(row)
+        self._go_on(row, self._carry_out(row))
+        return row
+
+    async def start_live(self, asked: ReplayAsked, wanted: LiveAsked) -> ReplayRow:
+        """Begins a live replay, which goes on in the background, between the server's requests.
+
+        Raises `InvalidRequest` without a budget, and what `start` raises.
+        """
+        options = options_of(wanted)
+        self._require_idle()
+        row = await self._live.begin(asked, options)
+        self._go_on(row, self._send(row, LiveOrder(asked.window, options)))
         return row
 
     async def resume(self, number: int) -> ReplayRow:
-        """Goes on with a replay that was interrupted."""
+        """Goes on with an offline replay that was interrupted."""
         row = resumable(await self._replays.log.get(number), number, self._clock.now_us())
         self._require_idle()
         await self._keeper.end(number, "running")
-        self._go_on(row)
+        self._go_on(row, self._carry_out(row))
         return row
+
+    async def resume_live(self, number: int, wanted: LiveAsked) -> ReplayRow:
+        """Goes on with a live replay that was interrupted, or whose money was used up."""
+        options = options_of(wanted)
+        row = resumable_live(await self._replays.log.get(number), number, self._clock.now_us())
+        self._require_idle()
+        await self._keeper.end(number, "running")
+        self._go_on(row, self._send(row, read_order(row.options).going_on(options)))
+        return row
+
+    async def kind_of(self, number: int) -> ReplayKind | None:
+        """Of which kind a replay is; None when there is none."""
+        row = await self._replays.log.get(number)
+        return None if row is None else row.kind
 
     def _require_idle(self) -> None:
         if self._running is not None:
@@ -72,23 +106,26 @@ class ReplayDesk:
                 f"replay {self._running} is still running; wait for it", code="replay_running"
             )
 
-    def _go_on(self, row: ReplayRow) -> None:
+    def _go_on(self, row: ReplayRow, work: Coroutine[Any, Any, bool]) -> None:
         self._running = row.id
-        self._tasks.start(self._work(row), name=f"replay {row.id}")
+        self._tasks.start(self._work(row, work), name=f"replay {row.id}")
 
-    async def _work(self, row: ReplayRow) -> None:
+    async def _work(self, row: ReplayRow, work: Coroutine[Any, Any, bool]) -> None:
+        finished = False
         try:
-            finished = await self._carry_out(row)
-            if not finished:
-                await self._keeper.end(row.id, "interrupted")
-        except asyncio.CancelledError:
-            with contextlib.suppress(Exception):
-                # The server stops, and the ledger may have stopped before: the row goes stale.
-                await self._keeper.end(row.id, "interrupted")
-            raise
+            finished = await work
         finally:
+            if not finished:
+                with contextlib.suppress(Exception):
+                    # When the server stops, the ledger may have stopped before: it goes stale.
+                    await self._keeper.end(row.id, "interrupted")
             if self._running == row.id:
                 self._running = None
+
+    async def _send(self, row: ReplayRow, order: LiveOrder) -> bool:
+        """A live replay waits more than it works: it needs no process of its own."""
+        await self._live.run(row, order)
+        return True
 
     async def _carry_out(self, row: ReplayRow) -> bool:
         """Whether the process came to its end."""
@@ -170,6 +207,28 @@ def resumable(row: ReplayRow | None, number: int, now_us: int) -> ReplayRow:
         raise Conflict(f"replay {number} is a live one; resume it with --live", code="replay_live")
     if row.state == "running" and now_us - row.updated_us < STALE_US:
         raise Conflict(f"replay {number} is running", code="replay_running")
+    return row
+
+
+def resumable_live(
+    row: ReplayRow | None, number: int, now_us: int, *, alone: bool = False
+) -> ReplayRow:
+    """The same for a live replay, which is gone on with also after its money was used up.
+
+    ``alone``: nobody else can be running it, since we hold the ledger.
+    """
+    if row is None:
+        raise NotFound(f"there is no replay {number}", code="replay_not_found")
+    if row.kind != "live":
+        raise Conflict(
+            f"replay {number} sent nothing; only live replays are resumed with --live",
+            code="replay_offline",
+        )
+    if not alone and row.state == "running" and now_us - row.updated_us < STALE_US:
+        raise Conflict(
+            f"replay {number} runs in another process, or did a minute ago; try again then",
+            code="replay_running",
+        )
     return row
 
 

@@ -46,7 +46,7 @@ FLAGS: Final[Mapping[Flag, str]] = {
     "pending": "live: announced and paid for, not answered yet",
     "lost": "live: sent by a process that ended before the answer; counted as spent, not repeated",
     "unchanged": "live: the same model as then, so that it was not sent",
-    "no_target": "live: the candidate has nobody to ask at present",
+    "no_target": "live: the candidate has nobody to ask, or whom it has rests at present",
     "no_limit": "live: it asks for answers without an end, which no budget covers",
     "not_compared": "live: the money did not reach for the old target's answer or the judge",
 }

@@ -11,18 +11,17 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from llmrouter.core.errors import NotFound
-from llmrouter.core.replay import LoggedRequest, ReplayResult, ReplayRow
+from llmrouter.core.replay import ReplayResult, ReplayRow
 from llmrouter.pipeline.ports import Keyring
-from llmrouter.policy.table import RoutingTable
+from llmrouter.replay.again import Again, DecidesAgain
 from llmrouter.replay.candidate import Candidate
-from llmrouter.replay.deciding import NAME_ERRORS, Decider, needs_of, recorded_decision
 from llmrouter.replay.history import read_history
 from llmrouter.replay.options import ReplayOptions
 from llmrouter.replay.ports import Log, ResultKeeper
 from llmrouter.replay.projecting import Projector
 from llmrouter.replay.reading import Read, planned, read_window
 from llmrouter.replay.reporting import Totals
-from llmrouter.replay.versions import RanWith, reads_alike
+from llmrouter.replay.versions import RanWith
 from llmrouter.replay.world import World
 
 BATCH: Final = 500
@@ -112,16 +111,14 @@ class OfflineReplay:
         window = self._options.window
         ignored = self._options.breakers == "ignore"
         world = World(self._log, self._today, ignore_breakers=ignored)
-        deciding = _Deciding(Decider(world, self._log), world, self._candidate.table)
+        again = DecidesAgain(world, self._log, self._ran_with, self._candidate.table)
         resumed = row.id if kept.done else None
         batch: list[ReplayResult] = []
         async for read in read_window(self._log, window, world, sample=sample, settled_by=resumed):
-            logged = read.due.logged
-            table = await self._ran_with.table(logged)
-            deciding.learn(logged, table)
-            if read.settled:
+            found = await again.decide(read)
+            if found is None:
                 continue
-            result = await deciding.result(read, table, projector)
+            result = _result(read, found, projector)
             totals.add(result)
             batch.append(result)
             kept.done += 1
@@ -144,42 +141,8 @@ class OfflineReplay:
         }
 
 
-class _Deciding:
-    """One request after the other under the candidate."""
-
-    def __init__(self, decider: Decider, world: World, candidate: RoutingTable) -> None:
-        self._decider = decider
-        self._world = world
-        self._candidate = candidate
-        self._alike: dict[RoutingTable, bool] = {}
-
-    def learn(self, logged: LoggedRequest, table: RoutingTable | None) -> None:
-        """Takes in what the request's own decision tells of keys and models."""
-        selected = logged.told.get("route.selected")
-        if selected is not None and table is not None:
-            self._world.known.learn(selected, needs_of(logged), table)
-
-    async def result(
-        self, read: Read, table: RoutingTable | None, projector: Projector
-    ) -> ReplayResult:
-        logged = read.due.logged
-        before = recorded_decision(logged)
-        if before is None or (before.error is not None and before.error not in NAME_ERRORS):
-            return projector.undecided(logged, "not_routed")
-        if read.body is None:
-            return projector.undecided(logged, "no_body")
-        repeated = await self._decider.repeat(
-            read.due, read.body, self._candidate, as_classified=self._reads_alike(table)
-        )
-        if "no_state" in repeated.flags and before.error is None:
-            return projector.undecided(logged, "no_state")
-        return projector.project(logged, before, repeated)
-
-    def _reads_alike(self, table: RoutingTable | None) -> bool:
-        """Whether the recorded category is what the candidate would have said."""
-        if table is None:
-            return False
-        known = self._alike.get(table)
-        if known is None:
-            known = self._alike[table] = reads_alike(table, self._candidate)
-        return known
+def _result(read: Read, found: Again, projector: Projector) -> ReplayResult:
+    logged = read.due.logged
+    if found.before is None or found.repeated is None:
+        return projector.undecided(logged, found.undecided or "not_routed")
+    return projector.project(logged, found.before, found.repeated)

@@ -44,18 +44,19 @@ async def read_window(
     *,
     sample: frozenset[int] | None = None,
     settled_by: int | None = None,
+    page: int = PAGE,
 ) -> AsyncIterator[Read]:
-    """The window's requests in the order of their decisions; with ``settled_by``, those that this
-    replay has settled are marked.  The world has moved on to each
+    """The window's requests in the order of their decisions, ``page`` read at once; with
+    ``settled_by``, those that this replay has settled are marked.  The world has moved on to each
     when it is given; use it before the next one is asked for."""
     after_id, left = 0, window.limit
-    while page := await _page(log, window, after_id, left, sample):
+    while found := await _page(log, window, after_id, left, sample, page):
         if after_id == 0:
-            await world.begin(page[0].row.id, page[0].row.started_us)
-        after_id = page[-1].row.id
-        left = None if left is None else left - len(page)
-        await world.load(page)
-        async for one in _due(log, world, page[-1].row.started_us, settled_by):
+            await world.begin(found[0].row.id, found[0].row.started_us)
+        after_id = found[-1].row.id
+        left = None if left is None else left - len(found)
+        await world.load(found)
+        async for one in _due(log, world, found[-1].row.started_us, settled_by):
             yield one
     async for one in _due(log, world, None, settled_by):
         yield one
@@ -67,13 +68,14 @@ async def _page(
     after_id: int,
     left: int | None,
     sample: frozenset[int] | None,
+    size: int,
 ) -> Sequence[LoggedRequest]:
     if sample is not None:
-        ids = sorted(number for number in sample if number > after_id)[:PAGE]
+        ids = sorted(number for number in sample if number > after_id)[:size]
         return await log.requests(ids) if ids else ()
     if left == 0:
         return ()
-    return await log.page(window, after_id=after_id, limit=min(PAGE, left or PAGE))
+    return await log.page(window, after_id=after_id, limit=min(size, left or size))
 
 
 async def _due(

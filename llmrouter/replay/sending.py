@@ -9,6 +9,7 @@ from typing import Final
 
 from llmrouter.core.clock import Clock
 from llmrouter.core.configuration import BreakerConfig
+from llmrouter.core.events import RequestClassified
 from llmrouter.core.ids import RequestIds
 from llmrouter.core.ledger import RequestRow
 from llmrouter.core.requests import ChatRequest
@@ -20,6 +21,7 @@ from llmrouter.pipeline.runner import Pipeline, Stage
 from llmrouter.pipeline.tasks import Tasks
 from llmrouter.policy.failures import Verdict
 from llmrouter.policy.table import RoutingTable
+from llmrouter.replay.deciding import Repeated
 
 ENDPOINT: Final = "/replay"
 
@@ -95,6 +97,36 @@ class _Gate:
             exchange.reply = Reply(200, "application/json")
 
 
+class _AsDecided:
+    """The stage that takes over what was decided as of then."""
+
+    name = "select"
+
+    def __init__(self, decided: Repeated) -> None:
+        self._decided = decided
+
+    async def __call__(self, exchange: Exchange) -> None:
+        decided = self._decided
+        found, decision, selected = decided.classification, decided.decision, decided.selected
+        if found is None or decision is None or selected is None:
+            raise ValueError("nobody was decided on")
+        exchange.classification, exchange.decision = found, decision
+        exchange.route = decided.route
+        exchange.emit(
+            RequestClassified(
+                category=found.category,
+                decided_by=found.decided_by,
+                mode_asked=found.mode_asked,
+                mode=found.mode,
+                confidence=found.confidence,
+                scores=found.scores,
+                evidence=found.evidence,
+                duration_us=0,
+            )
+        )
+        exchange.emit(selected)
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """What became of one request; ``row`` is its row in the ledger.
@@ -113,12 +145,13 @@ class Sent:
 @dataclass(frozen=True, slots=True)
 class Letter:
     """What is sent: a body in its dialect, under a configuration; ``provider`` where the address
-    named one."""
+    named one, ``decided`` where it is settled already whom to ask."""
 
     table: RoutingTable
     dialect: DialectName
     body: bytes
     provider: str | None = None
+    decided: Repeated | None = None
 
 
 class Sender:
@@ -127,15 +160,17 @@ class Sender:
     def __init__(
         self,
         *,
-        deciding: Iterable[Stage],
         receive: Stage,
+        validate: Stage,
+        deciding: Iterable[Stage],
         account: Stage,
         tasks: Tasks,
         dialects: Mapping[DialectName, Dialect],
         ids: RequestIds,
         clock: Clock,
     ) -> None:
-        self._before = (receive, *deciding)
+        self._before = (receive, validate)
+        self._deciding = tuple(deciding)
         self._account = account
         self._tasks = tasks
         self._dialects = dialects
@@ -155,7 +190,10 @@ class Sender:
             replay_id=replay_id,
         )
         client = _Collector(letter.body)
-        pipeline = Pipeline((*self._before, _Gate(gate), call), (self._account,), self._tasks)
+        decided = letter.decided
+        deciding = self._deciding if decided is None else (_AsDecided(decided),)
+        forward = (*self._before, *deciding, _Gate(gate), call)
+        pipeline = Pipeline(forward, (self._account,), self._tasks)
         await pipeline.run(exchange, client)
         error = exchange.error
         return Sent(

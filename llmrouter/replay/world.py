@@ -99,7 +99,7 @@ class World:
                 selected = what.told.get("route.selected")
                 node = what.row.node
                 self.availability.look_at(at_us, node, recorded_refusals(selected))
-                self.conversations.look_at(node)
+                self.conversations.look_at(node, at_us, what.told)
                 yield Due(what, at_us)
             else:
                 what()

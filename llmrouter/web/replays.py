@@ -10,7 +10,14 @@ from quart import Blueprint
 
 from llmrouter.core.errors import FieldError, InvalidRequest, NotFound
 from llmrouter.core.moments import read_moment
-from llmrouter.core.replay import ReplayAsked, ReplayRow, ReplayWindow
+from llmrouter.core.replay import (
+    MAX_OUTPUT_TOKENS,
+    Baseline,
+    LiveAsked,
+    ReplayAsked,
+    ReplayRow,
+    ReplayWindow,
+)
 from llmrouter.core.routing import Mode
 from llmrouter.web.bodies import model_body
 from llmrouter.web.parameters import whole_number
@@ -21,12 +28,26 @@ blueprint = Blueprint("replays", __name__, url_prefix="/replays")
 MAX_NUMBER = 2**31 - 1
 
 
-class ReplayOrder(BaseModel):
-    """What to try, and on which requests.  ``set`` holds changes such as
-    ``categories.code.models=["openai/gpt-4o-mini"]``."""
+class LiveOrder(BaseModel):
+    """How requests are really sent: nothing is without ``max_usd``."""
 
     model_config = ConfigDict(extra="forbid")
 
+    max_usd: float | None = Field(None, gt=0, allow_inf_nan=False)
+    max_requests: int | None = Field(None, ge=1)
+    concurrency: int = Field(4, ge=1, le=64)
+
+
+class ReplayOrder(LiveOrder):
+    """What to try, and on which requests.  ``set`` holds changes such as
+    ``categories.code.models=["openai/gpt-4o-mini"]``.  With ``live`` the requests are sent."""
+
+    live: bool = False
+    baseline: Baseline = "logged"
+    judge: str | None = Field(None, max_length=500)
+    max_output_tokens: int = Field(MAX_OUTPUT_TOKENS, ge=1)
+    unchanged: bool = False
+    allow_unknown_prices: bool = False
     document: dict[str, Any] | None = None
     document_label: str | None = Field(None, max_length=200)
     version: int | None = Field(None, ge=1, le=MAX_NUMBER)
@@ -46,7 +67,7 @@ class ReplayOrder(BaseModel):
 
 @blueprint.post("")
 async def start() -> tuple[dict[str, Any], int]:
-    """Begins a replay in the background; it calls nobody."""
+    """Begins a replay in the background; it calls nobody, unless ``live`` is said."""
     order = await model_body(ReplayOrder)
     now_us = services().clock.now_us()
     asked = ReplayAsked(
@@ -68,7 +89,20 @@ async def start() -> tuple[dict[str, Any], int]:
         breakers=order.breakers,
         prices=order.prices,
     )
-    return show_replay(await services().replays.start(asked)), 202
+    if not order.live:
+        _refuse_live_members(order)
+        return show_replay(await services().replays.start(asked)), 202
+    wanted = LiveAsked(
+        max_usd=order.max_usd,
+        max_requests=order.max_requests,
+        concurrency=order.concurrency,
+        baseline=order.baseline,
+        judge=order.judge,
+        max_output_tokens=order.max_output_tokens,
+        unchanged=order.unchanged,
+        allow_unknown_prices=order.allow_unknown_prices,
+    )
+    return show_replay(await services().replays.start_live(asked, wanted)), 202
 
 
 @blueprint.get("")
@@ -98,8 +132,13 @@ async def results(number: int) -> dict[str, Any]:
 
 @blueprint.post("/<int:number>/resume")
 async def resume(number: int) -> tuple[dict[str, Any], int]:
-    """Goes on with a replay that was interrupted."""
-    return show_replay(await services().replays.resume(number)), 202
+    """Goes on with a replay that was interrupted; a live one needs ``max_usd`` in the body."""
+    desk = services().replays
+    if await desk.kind_of(number) != "live":
+        return show_replay(await desk.resume(number)), 202
+    order = await model_body(LiveOrder)
+    wanted = LiveAsked(order.max_usd, order.max_requests, order.concurrency)
+    return show_replay(await desk.resume_live(number, wanted)), 202
 
 
 def show_replay(row: ReplayRow, *, whole: bool = True) -> dict[str, Any]:
@@ -108,6 +147,13 @@ def show_replay(row: ReplayRow, *, whole: bool = True) -> dict[str, Any]:
     if not whole:
         del shown["candidate"], shown["report"]
     return shown
+
+
+def _refuse_live_members(order: ReplayOrder) -> None:
+    """What would be about money is not passed over in silence."""
+    if order.max_usd is not None:
+        fault = FieldError("max_usd", "is for live replays; say `live: true`, or leave it out")
+        raise InvalidRequest([fault])
 
 
 async def _found(number: int) -> ReplayRow:

@@ -12,7 +12,7 @@ from llmrouter.core.clock import Clock
 from llmrouter.core.configuration import nearest
 from llmrouter.core.errors import NotFound
 from llmrouter.core.ids import RequestIds
-from llmrouter.core.replay import ReplayAsked, ReplayRow
+from llmrouter.core.replay import LiveAsked, ReplayAsked, ReplayKind, ReplayRow
 from llmrouter.core.routing import DialectName
 from llmrouter.dialects.wire import Dialect
 from llmrouter.pipeline.active import ActiveConfiguration
@@ -35,8 +35,17 @@ class ReplayDesk(Protocol):
     async def start(self, asked: ReplayAsked) -> ReplayRow:
         """Begins a replay.  Raises `ConfigurationInvalid`, `NotFound` and `Conflict`."""
 
+    async def start_live(self, asked: ReplayAsked, wanted: LiveAsked) -> ReplayRow:
+        """Begins one that really sends requests.  Raises the same, and `InvalidRequest`."""
+
+    async def kind_of(self, number: int) -> ReplayKind | None:
+        """Of which kind one is; None when there is none."""
+
     async def resume(self, number: int) -> ReplayRow:
         """Goes on with one that was interrupted.  Raises `NotFound` and `Conflict`."""
+
+    async def resume_live(self, number: int, wanted: LiveAsked) -> ReplayRow:
+        """Goes on with a live one.  Raises `NotFound`, `Conflict` and `InvalidRequest`."""
 
 
 @dataclass(frozen=True, slots=True)

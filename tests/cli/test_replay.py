@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import json
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from llmrouter.store.engine import read_address
-from tests.cli.conftest import Invoke, Server
+from tests.cli.conftest import Invoke
 from tests.provider import Provider
 from tests.running import lab, running_router
 
@@ -101,10 +102,10 @@ def test_a_budget_that_is_too_small_is_said_and_can_be_raised(
     [
         (["--live"], 2, "--live needs --max-usd"),
         (["--live", "--max-usd", "0"], 2, "--max-usd"),
-        (["--live", "--max-usd", "1", "--set", "nonsense"], 2, "is no change"),
+        (["--live", "--max-usd", "1", "--set", "nonsense"], 1, "is no change"),
         (["--live", "--max-usd", "1", "--set", "routng.mode=local"], 1, "unknown key"),
         (["--live", "--max-usd", "1", "--set", "combos.team.models=[]"], 1, "combos.team.models"),
-        (["--live", "--max-usd", "1", "--version", "99"], 1, "no configuration version 99"),
+        (["--live", "--max-usd", "1", "--version", "99"], 1, "is no configuration version 99"),
         (["--live", "--max-usd", "1", "--since", "2030-01-01"], 1, "no requests in this window"),
         (["--live", "--max-usd", "1", "--judge", "lab/unpriced"], 1, "price of the judge"),
         (["--live", "--max-usd", "1", "--judge", "nobody"], 1, "nobody"),
@@ -127,10 +128,47 @@ def test_bad_input_is_refused_before_anything_is_sent(
     assert json.loads(invoke("requests", "--purpose", "replay", "--json").stdout)["requests"] == []
 
 
-def test_a_ledger_that_a_server_holds_is_left_alone(
-    server: Server, place: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+def test_unknown_prices_are_bound_by_a_number_of_requests(replayable: Path, invoke: Invoke) -> None:
+    free = ("--set", "prices={}", "--set", CHANGE, "--live", "--max-usd", "1")
+    refused = invoke("replay", *free, "--allow-unknown-prices")
+    assert refused.exit_code == 2
+    assert "--allow-unknown-prices needs --max-requests" in refused.stderr
+
+
+def test_a_comparison_is_written_as_a_table_and_as_a_page(replayable: Path, invoke: Invoke) -> None:
+    result = invoke(
+        "replay", "--set", CHANGE, "--live", "--max-usd", "1", "--baseline", "ask",
+        "--csv", "out.csv", "--html", "out.html",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    with (replayable / "out.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["new_target"] for row in rows] == ["lab/new"] * 3
+    assert {row["old_finish_reason"] for row in rows} == {"stop"}
+    assert {row["new_finish_reason"] for row in rows} == {"stop"}
+    assert all(int(row["spent_nusd"]) > 0 for row in rows)
+    shown = (replayable / "out.html").read_text()
+    assert "Live replay 1" in shown
+    assert "finish reasons" in shown
+    again = invoke("replay", "show", "1")
+    assert "3 of 3 requests settled, 3 sent" in again.stdout
+
+
+def test_beside_a_server_the_server_sends(
+    replayable: Path, beside: ProviderBeside, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("LLMROUTER_DATA_DIR", str(server.data_dir))
-    result = invoke("replay", "--live", "--max-usd", "1")
-    assert result.exit_code == 1
-    assert "Stop it for the live replay" in result.stderr
+    document = lab(beside.provider, routes={"team": ["lab/fast"]}, prices=PRICES)
+    serving = running_router(read_address(None, replayable / "data"), document)
+    router = beside.wait(serving.__aenter__())
+    try:
+        monkeypatch.setenv("LLMROUTER_PORT", str(router.port))
+        shown = invoke("replay", "--set", CHANGE, "--live", "--max-usd", "1")
+        assert shown.exit_code == 0, shown.output
+        assert "replay 1: 3 of 3 requests settled, 3 sent" in shown.stdout
+        poor = invoke("replay", "--set", CHANGE, "--live", "--max-usd", "0.0005")
+        assert "the budget is used up" in poor.stdout
+        more = invoke("replay", "--resume", "2", "--live", "--max-usd", "1")
+        assert "replay 2: 3 of 3 requests settled, 3 sent" in more.stdout
+    finally:
+        beside.wait(serving.__aexit__(None, None, None))
+    assert sum(seen.json["model"] == "new" for seen in beside.provider.seen) == 6

@@ -8,23 +8,20 @@ import os
 import sys
 from pathlib import Path
 
-from llmrouter.cli.live_replay import LiveOrder, replay_live
-from llmrouter.core.replay import ReplayWindow
-from llmrouter.documents import read_configuration
-from llmrouter.policy.table import compile_table
-from llmrouter.replay.candidate import Candidate
-from llmrouter.replay.live import LiveOptions
-from llmrouter.settings import Keyring, read_settings
-from tests.running import KEYS
+from llmrouter.cli.live_replaying import carried_out
+from llmrouter.core.replay import ReplayAsked, ReplayWindow
+from llmrouter.replay.live_options import LiveOptions, LiveOrder
+from llmrouter.settings import read_settings
+from tests.replay.live_runs import live_replays
 
 
 async def main(url: str, folder: Path, document: dict[str, object]) -> None:
     os.environ.clear()
     settings = read_settings(env_file=None, data_dir=str(folder), database_url=url)
-    config = read_configuration(document, "test", settings=settings, keyring=Keyring(KEYS))
-    candidate = Candidate(compile_table(1, document, config), document, "test", 1)
     order = LiveOrder(ReplayWindow(), LiveOptions(max_nusd=10**9, concurrency=2))
-    await replay_live(settings, Keyring(KEYS), candidate, order)
+    async with live_replays(settings) as live:
+        row = await live.begin(ReplayAsked(order.window, document=document), order.options)
+        await carried_out(live, row, order, lambda done, of: None)
 
 
 if __name__ == "__main__":

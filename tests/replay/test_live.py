@@ -16,15 +16,12 @@ from unittest.mock import patch
 import orjson
 import pytest
 
-from llmrouter.cli.live_replay import LiveEnd, LiveOrder, replay_live
 from llmrouter.core.replay import ReplayWindow
-from llmrouter.documents import read_configuration
-from llmrouter.policy.table import compile_table
-from llmrouter.replay.candidate import Candidate
-from llmrouter.replay.live import LiveOptions
-from llmrouter.settings import Keyring, Settings, read_settings
+from llmrouter.replay.live_options import LiveOptions, LiveOrder
+from llmrouter.settings import Settings, read_settings
 from llmrouter.store.engine import DatabaseAddress
 from tests.provider import Provider, Seen, Wire, answer, hang, status
+from tests.replay.live_runs import LiveEnd, replay_live
 from tests.running import KEYS, eventually, lab, running_router
 from tests.store.samples import ask
 
@@ -41,11 +38,6 @@ def settings_of(database: DatabaseAddress, folder: Path) -> Settings:
     url = database.url.render_as_string(hide_password=False)
     with patch.dict(os.environ, clear=True):
         return read_settings(env_file=None, data_dir=str(folder), database_url=url)
-
-
-def candidate_of(document: Mapping[str, Any], settings: Settings) -> Candidate:
-    config = read_configuration(document, "test", settings=settings, keyring=Keyring(KEYS))
-    return Candidate(compile_table(1, document, config), document, "test", 1)
 
 
 async def logged(database: DatabaseAddress, provider: Provider, texts: list[str]) -> None:
@@ -68,8 +60,8 @@ async def live(
 ) -> LiveEnd:
     settings = settings_of(database, folder)
     order = LiveOrder(ReplayWindow(), LiveOptions(**{"max_nusd": USD, **options}))
-    candidate = candidate_of(lab(provider, routes=NEW, prices=prices), settings)
-    return await replay_live(settings, Keyring(KEYS), candidate, order, resumed=resumed)
+    document = lab(provider, routes=NEW, prices=prices)
+    return await replay_live(settings, document, order, resumed=resumed)
 
 
 def replayed(database: DatabaseAddress, columns: str) -> list[tuple[Any, ...]]:
@@ -157,7 +149,9 @@ async def test_a_model_without_a_price_is_asked_only_when_that_is_allowed(
         end = await live(database, provider, tmp_path, prices=prices)
         assert (end.progress.sent, end.report["flags"]) == (0, {"no_price": 1})
         assert replayed(database, "id") == []
-        end = await live(database, provider, tmp_path, prices=prices, allows_unknown_prices=True)
+        end = await live(
+            database, provider, tmp_path, prices=prices, allows_unknown_prices=True, max_requests=1
+        )
         assert end.progress.sent == 1
 
 
@@ -165,9 +159,9 @@ async def test_what_would_not_change_is_not_sent(database: DatabaseAddress, tmp_
     async with Provider() as provider:
         await logged(database, provider, ["one"])
         settings = settings_of(database, tmp_path)
-        same = candidate_of(lab(provider, routes=OLD, prices=PRICES), settings)
+        same = lab(provider, routes=OLD, prices=PRICES)
         order = LiveOrder(ReplayWindow(), LiveOptions(max_nusd=USD))
-        end = await replay_live(settings, Keyring(KEYS), same, order)
+        end = await replay_live(settings, same, order)
         assert (end.progress.sent, end.report["flags"]) == (0, {"unchanged": 1})
         assert len(provider.seen) == 1
 
@@ -279,6 +273,36 @@ async def test_neither_a_fallback_nor_a_hedge_nor_a_second_try_is_paid_for(
         document = {**document, "combos": {"team": hedged}}
         provider.on("new", status(503), answer("the second try"))
         order = LiveOrder(ReplayWindow(), LiveOptions(max_nusd=USD))
-        end = await replay_live(settings, Keyring(KEYS), candidate_of(document, settings), order)
+        end = await replay_live(settings, document, order)
         assert texts(provider, "new") == Counter(["one"])
         assert end.report["new"]["errors"] == 1
+
+
+async def test_whom_to_ask_is_decided_as_of_then(database: DatabaseAddress, tmp_path: Path) -> None:
+    """An open tool loop keeps its category, as the conversation was known then."""
+    tool = {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object"}}}
+    call = {"id": "c1", "type": "function", "function": {"name": "look_up", "arguments": "{}"}}
+    question = {"role": "user", "content": "Write a Python function"}
+    loop = [
+        question,
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": "42"},
+    ]
+    old = {name: {"models": ["lab/fast"]} for name in ("code", "tools")}
+    async with Provider() as provider:
+        document = lab(provider, prices=PRICES, categories=old)
+        async with running_router(database, document) as router:
+            body = {"model": "router", "max_tokens": 9, "messages": [question]}
+            first = await router.http.post("/v1/chat/completions", json=body)
+            assert first.status_code == 200
+            body |= {"messages": loop, "tools": [tool]}
+            assert (await router.http.post("/v1/chat/completions", json=body)).status_code == 200
+        asked = len(provider.seen)
+        new = {"code": {"models": ["lab/new"]}, "tools": {"models": ["lab/judge"]}}
+        document = lab(provider, prices=PRICES, categories=new)
+        order = LiveOrder(ReplayWindow(), LiveOptions(max_nusd=USD, concurrency=1))
+        end = await replay_live(settings_of(database, tmp_path), document, order)
+        assert end.progress.sent == 2
+        assert [seen.json["model"] for seen in provider.seen[asked:]] == ["new", "new"]
+        decided = "SELECT category FROM request WHERE purpose = 'replay' ORDER BY id"
+        assert ask(database, decided) == [("code",), ("code",)]

@@ -61,8 +61,8 @@ class Traffic:
         self._loops = 0
 
     async def send(self) -> None:
-        kinds = (self._openai, self._openai, self._anthropic, self._gemini, self._ollama)
-        kinds += (self._responses, self._tool_loop, self._conversation)
+        kinds = [self._openai, self._openai, self._anthropic, self._gemini, self._ollama]
+        kinds += [self._responses, self._tool_loop, self._conversation]
         await self._chance.choice(kinds)()
 
     async def _post(self, path: str, body: dict[str, Any], **headers: str) -> Any:
@@ -80,7 +80,7 @@ class Traffic:
         return [{"role": "user", "content": text * self._chance.choice((1, 1, 40))}]
 
     async def _openai(self) -> None:
-        body = {"model": self._model(), "messages": self._messages()}
+        body: dict[str, Any] = {"model": self._model(), "messages": self._messages()}
         if self._chance.random() < 0.3:
             body["tools"] = [TOOL]
         body["stream"] = self._chance.random() < 0.3
