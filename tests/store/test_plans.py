@@ -8,6 +8,7 @@ from itertools import product
 from sqlalchemy import create_engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from llmrouter.core.routing import Target
 from llmrouter.store.engine import DatabaseAddress, open_for_reading
 from llmrouter.store.queries.metrics import metrics
 from llmrouter.store.queries.requests import RequestFilter, request_page
@@ -70,6 +71,20 @@ async def test_metrics_read_sums_alone(sqlite_database: DatabaseAddress) -> None
     assert await reader.requests_by_client_id("me") == ()
     assert await reader.rejections() == ()
     assert await reader.request_story(7) is None
+    await engine.dispose()
+    assert found == []
+
+
+async def test_a_replay_reads_the_past_by_ranges_of_ids(sqlite_database: DatabaseAddress) -> None:
+    engine = open_for_reading(sqlite_database)
+    found = scans(engine, str(sqlite_database.path))
+    log = LedgerReader(engine).replays
+    within = {"after_id": 0, "until_id": 1 << 60}
+    await log.answers(**within, limit=10)
+    await log.events(**within)
+    await log.attempts([Target("lab", "fast")], **within)
+    await log.requests([7])
+    await log.bodies([7])
     await engine.dispose()
     assert found == []
 

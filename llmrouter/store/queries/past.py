@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Row, and_, func, or_, select
@@ -159,8 +159,6 @@ async def past_answers(
         .subquery()
     )
     tried = attempt.c
-    body_bytes = event.c.data["body_bytes"].as_integer().label("body_bytes")
-    validated = and_(event.c.request_id == ids.c.id, event.c.kind == RequestValidated.kind)
     columns: Sequence[ColumnElement[Any]] = (
         ids.c.id,
         ids.c.category,
@@ -171,9 +169,8 @@ async def past_answers(
         tried.first_token_us,
         tried.input_tokens,
         tried.output_tokens,
-        body_bytes,
     )
-    found = await connection.execute(
+    statement = (
         select(*columns)
         .join_from(
             ids,
@@ -181,10 +178,28 @@ async def past_answers(
             and_(tried.request_id == ids.c.id, tried.kind.in_(_ANSWERS)),
             isouter=True,
         )
-        .join(event, validated, isouter=True)
         .order_by(ids.c.id, tried.n)
     )
-    return tuple(_answer(row) for row in found)
+    found = (await connection.execute(statement)).all()
+    if not found:
+        return ()
+    sizes = await _body_sizes(connection, found[0].id, found[-1].id)
+    return tuple(_answer(row, sizes.get(row.id)) for row in found)
+
+
+async def _body_sizes(
+    connection: AsyncConnection, first_id: int, last_id: int
+) -> Mapping[int, int | None]:
+    """The bytes of requests' bodies.  Asked for by themselves: joined from outside, SQLite would
+    put all events of the ledger together for each page."""
+    body_bytes = event.c.data["body_bytes"].as_integer().label("body_bytes")
+    found = await connection.execute(
+        select(event.c.request_id, body_bytes).where(
+            event.c.request_id.between(first_id, last_id),
+            event.c.kind == RequestValidated.kind,
+        )
+    )
+    return {row.request_id: row.body_bytes for row in found}
 
 
 def node_of(number: int) -> int:
@@ -240,7 +255,7 @@ def _turn(row: Row[Any]) -> PastTurn:
     )
 
 
-def _answer(row: Row[Any]) -> PastAnswer:
+def _answer(row: Row[Any], body_bytes: int | None) -> PastAnswer:
     tried = row.provider is not None
     return PastAnswer(
         request_id=row.id,
@@ -251,5 +266,5 @@ def _answer(row: Row[Any]) -> PastAnswer:
         first_token_us=row.first_token_us,
         input_tokens=row.input_tokens,
         output_tokens=row.output_tokens,
-        body_bytes=row.body_bytes,
+        body_bytes=body_bytes,
     )
