@@ -26,7 +26,7 @@ test: $(VENV)/.ready-dev
 	@$(BIN)/python -m pytest $(ARGS)
 
 bench: $(VENV)/.ready-run
-	@$(BIN)/python -m benchmarks --write docs/performance.md
+	@$(BIN)/python -m benchmarks --write docs/performance.md $(ARGS)
 	@$(BIN)/python -m benchmarks.guard
 
 check: $(VENV)/.ready-dev

@@ -1,131 +1,86 @@
-"""``python -m benchmarks``: measures the router on this machine, in less than two minutes.
+"""``python -m benchmarks``: measures the router on this machine, and beside its peers.
 
-Prints a table; with ``--write FILE`` it also goes into that file, between its two marks.  Linux.
+Prints tables; with ``--write FILE`` they also go into that file, each between its marks.
+``--quick`` takes some two minutes and leaves the peers out.  Linux.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import os
-import platform
-import re
 import tempfile
-import time
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from benchmarks.load import Address, Line, Result, closed_loop, open_loop
-from benchmarks.servers import START_S, Server, router, upstream
-from benchmarks.upstream import CHUNKS
+import uvloop
 
-STAGE_S = 4.0
-RATE_PER_S = 100
-MANY = 20_000
-MANY_S = 60.0
-MARKS = re.compile(r"(<!-- measured -->\n).*(<!-- /measured -->)", re.DOTALL)
+from benchmarks import alone
+from benchmarks.comparison import compare
+from benchmarks.machine import is_busy, machine
+from benchmarks.own import FULL, QUICK, Extent, Own
+from benchmarks.servers import one_processor_left, router, upstream
+from benchmarks.tables import Row, table, write
 
-Row = tuple[str, str]
-
-
-async def measure(provider: Server, ours: Server, begun: float) -> list[Row]:
-    """The table's rows."""
-    plain = Address(ours.port, "lab/plain")
-    rows = [("start to first answer", f"{await _first_answer(plain, begun):.2f} s")]
-    await closed_loop(plain, connections=1, until=_after_count(100))
-    idle_mb = ours.resident_mb
-    rows.append(("memory, idle", f"{idle_mb:.0f} MB"))
-    for connections in (1, 16, 64, 256):
-        before = ours.cpu_s
-        result = await closed_loop(plain, connections=connections, until=_after(STAGE_S))
-        rows.append((f"{connections} connections", _cost(result, ours.cpu_s - before)))
-    rows.extend(await _added_delay(Address(provider.port, "plain"), plain))
-    before = ours.cpu_s
-    streams = Address(ours.port, "lab/burst", stream=True)
-    result = await closed_loop(streams, connections=16, until=_after(STAGE_S))
-    relayed = result.count * CHUNKS / (ours.cpu_s - before)
-    rows.append(("chunks relayed", f"{relayed:,.0f} per CPU second{_failures(result)}"))
-    begun = time.monotonic()
-    result = await closed_loop(
-        plain,
-        connections=16,
-        until=lambda count: count >= MANY or time.monotonic() - begun > MANY_S,
-    )
-    grown = f"{ours.resident_mb:.0f} MB{_failures(result)}"
-    rows.append((f"memory after {result.count:,} more requests", grown))
-    return rows
+ALONE_REQUESTS = 20_000
+ALONE_REQUESTS_QUICK = 2_000
+BUSY = " **Others used the machine meanwhile**: read processor times, ratios and memory only."
 
 
-async def _first_answer(address: Address, begun: float) -> float:
-    """Seconds since the process was started."""
-    while time.monotonic() - begun < START_S:
-        try:
-            if await Line(address).ask():
-                return time.monotonic() - begun
-        except OSError:
-            await asyncio.sleep(0.01)
-    raise TimeoutError("the router did not answer")
+def measure_own(extent: Extent) -> list[Row]:
+    """The router, from its start to its memory at the end."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        one_processor_left() as processor,
+        upstream() as provider,
+        router(provider, Path(folder), processor=processor) as ours,
+    ):
+        return uvloop.run(_all(Own(ours, provider, extent).rows()))
 
 
-async def _added_delay(direct: Address, routed: Address) -> list[Row]:
-    there = await open_loop(direct, per_s=RATE_PER_S, seconds=STAGE_S)
-    ours = await open_loop(routed, per_s=RATE_PER_S, seconds=STAGE_S)
-    added = [(ours.percentile_us(p) - there.percentile_us(p)) / 1000 for p in (50, 99)]
-    shown = f"p50 {added[0]:.1f} ms, p99 {added[1]:.1f} ms{_failures(ours)}"
-    return [(f"added delay at {RATE_PER_S} requests/s", shown)]
+def measure_parts(requests: int) -> list[Row]:
+    """What works without a server."""
+    return asyncio.run(_all(alone.rows(requests)))
 
 
-def _cost(result: Result, cpu_s: float) -> str:
-    per_request_us = cpu_s / max(result.count, 1) * 1e6
-    rate = result.count / result.seconds
-    return f"{rate:,.0f} requests/s, {per_request_us:,.0f} µs CPU each{_failures(result)}"
+def measure_peers(extent: Extent) -> list[Row]:
+    """The router beside LiteLLM and Portkey."""
+    with one_processor_left() as processor, upstream() as provider:
+        return compare(provider, processor, extent.rounds, extent.stage_s)
 
 
-def _failures(result: Result) -> str:
-    return f" ({result.failures} failed)" if result.failures else ""
-
-
-def _after(seconds: float) -> Callable[[int], bool]:
-    end = time.monotonic() + seconds
-    return lambda _: time.monotonic() > end
-
-
-def _after_count(wanted: int) -> Callable[[int], bool]:
-    return lambda count: count >= wanted
-
-
-def _machine() -> str:
-    found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    processor = found[1] if found else platform.machine()
-    load = os.getloadavg()[0]
-    chosen = [f"{name}={value}" for name, value in os.environ.items() if name in _CHOICES]
-    return (
-        f"{datetime.now(UTC):%Y-%m-%d}, {processor}, {os.cpu_count()} processors (load {load:.1f} "
-        f"before), {platform.system()} {platform.release()}, Python {platform.python_version()}"
-        + "".join(f", {choice}" for choice in sorted(chosen))
-    )
-
-
-_CHOICES = ("LLMROUTER_HTTP_CLIENT", "LLMROUTER_HTTP_SERVER", "LLMROUTER_EVENT_LOOP")
+async def _all(rows: AsyncIterator[Row]) -> list[Row]:
+    found = []
+    async for row in rows:
+        print("  " + ": ".join(row), flush=True)
+        found.append(row)
+    return found
 
 
 def main() -> None:
     """Measures and shows."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="put the table there, too")
-    file: Path | None = parser.parse_args().write
-    machine = _machine()
-    with tempfile.TemporaryDirectory() as folder, upstream() as provider:
-        begun = time.monotonic()
-        with router(provider, Path(folder)) as ours:
-            rows = asyncio.run(measure(provider, ours, begun))
-    lines = [f"{machine}.", "", "| what | measured |", "|---|---|"]
-    table = "\n".join([*lines, *(f"| {what} | {measured} |" for what, measured in rows)])
-    print(table)
-    if file is not None:
-        text = file.read_text("utf-8")
-        file.write_text(MARKS.sub(lambda m: f"{m[1]}{table}\n{m[2]}", text), "utf-8")
+    parser.add_argument("--quick", action="store_true", help="some two minutes, without peers")
+    parser.add_argument("--only", choices=("own", "alone", "peers"), help="one of the tables")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="put the tables there, too")
+    wanted = parser.parse_args()
+    extent = QUICK if wanted.quick else FULL
+    requests = ALONE_REQUESTS_QUICK if wanted.quick else ALONE_REQUESTS
+    places: dict[str, Callable[[], list[Row]]] = {
+        "own": lambda: measure_own(extent),
+        "alone": lambda: measure_parts(requests),
+        "peers": lambda: measure_peers(extent),
+    }
+    if wanted.quick and wanted.only is None:
+        del places["peers"]
+    for place, measure in places.items():
+        if wanted.only not in (None, place):
+            continue
+        said = f"{machine()}.{BUSY if is_busy() else ''}"
+        print(f"\n{said}")
+        shown = table(measure())
+        print(f"\n{shown}")
+        if wanted.write is not None:
+            write(wanted.write, place, f"{said}\n\n{shown}")
 
 
 if __name__ == "__main__":

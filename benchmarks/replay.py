@@ -14,6 +14,8 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import AsyncIterator, Awaitable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -32,7 +34,17 @@ REQUESTS = 20_000
 TO_NEW = 'categories.code.models=["lab/new"]'
 
 
-async def main(requests: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """What one kind of replay did, and the most memory that this process has had."""
+
+    what: str
+    per_cpu_s: float
+    peak_mb: float
+
+
+async def speeds(requests: int) -> AsyncIterator[Speed]:
+    """Every kind of replay, over a ledger of so many requests."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         settings = StoreSettings(read_address(None, folder), folder)
@@ -43,20 +55,20 @@ async def main(requests: int) -> None:
                 ("keywords", ReplayAsked(ReplayWindow(), mode="keywords", changes=(NOT_ALIKE,))),
                 ("local", ReplayAsked(ReplayWindow(), mode="local")),
             ):
-                await measure(what, requests, replay(store, asked))
-            await measure("--check", requests, checked(store))
+                yield await _speed(what, requests, replay(store, asked))
+            yield await _speed("--check", requests, checked(store))
 
 
 NOT_ALIKE = 'categories.code.keywords=["python","function"]'
 """So that every text is classified anew."""
 
 
-async def measure(what: str, requests: int, work: object) -> None:
+async def _speed(what: str, requests: int, work: Awaitable[None]) -> Speed:
     begun_s = time.process_time()
-    await work  # type: ignore[misc]
+    await work
     spent_s = time.process_time() - begun_s
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{what:16} {requests / spent_s:8,.0f} requests/s  {peak_mb:6.0f} MB at most")
+    return Speed(what, requests / spent_s, peak_mb)
 
 
 async def replay(store: Store, asked: ReplayAsked) -> None:
@@ -77,6 +89,13 @@ def replays_of(store: Store) -> Replays:
     read = partial(read_configuration, settings=settings, keyring=keyring)
     reader = store.reader
     return Replays(reader.replays, reader.versions, reader.prices, read, keyring)
+
+
+async def main(requests: int) -> None:
+    async for speed in speeds(requests):
+        print(
+            f"{speed.what:16} {speed.per_cpu_s:8,.0f} requests/s  {speed.peak_mb:6.0f} MB at most"
+        )
 
 
 if __name__ == "__main__":

@@ -14,14 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 START_S = 30.0
+STOP_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A process of ours that listens."""
+    """A process that listens, and when it was started (of the monotonic clock)."""
 
     process: subprocess.Popen[bytes]
     port: int
+    begun: float
 
     def wait(self) -> None:
         """Until it listens."""
@@ -43,24 +45,29 @@ class Server:
 @contextmanager
 def upstream(module: str = "benchmarks.upstream") -> Iterator[Server]:
     """The provider."""
-    port = _free_port()
-    with _running([sys.executable, "-m", module, str(port)], dict(os.environ)) as p:
-        _wait_for(port)
-        yield Server(p, port)
+    port = free_port()
+    command = [sys.executable, "-m", module, str(port)]
+    with running(command, port, os.environ) as provider:
+        provider.wait()
+        yield provider
 
 
 @contextmanager
 def router(
-    provider: Server, folder: Path, combos: Mapping[str, Sequence[str]] | None = None
+    provider: Server,
+    folder: Path,
+    combos: Mapping[str, Sequence[str]] | None = None,
+    *,
+    processor: int | None = None,
 ) -> Iterator[Server]:
     """The router with everything on, its ledger in ``folder``; not necessarily listening yet.
 
     ``combos`` are chains of models; beside ``lab``, the provider, there is ``gone``, where nobody
     listens.
     """
-    port = _free_port()
+    port = free_port()
     config = folder / "config.json"
-    ports = {"lab": provider.port, "gone": _free_port()}
+    ports = {"lab": provider.port, "gone": free_port()}
     document = {
         "routing": {"mode": "keywords"},
         "providers": {n: {"base_url": f"http://127.0.0.1:{p}/v1"} for n, p in ports.items()},
@@ -70,19 +77,66 @@ def router(
     ours = {"LLMROUTER_DATA_DIR": str(folder), "LLMROUTER_PORT": str(port)}
     # What stands in the environment may change how the router is built, not where it writes.
     environment = {**os.environ, "LLMROUTER_LOG_LEVEL": "error", **ours}
-    command = [sys.executable, "-m", "llmrouter", "serve", "--config", str(config)]
-    with _running(command, environment) as process:
-        yield Server(process, port)
+    command = [sys.executable, "-m", "llmrouter"]
+    # A ledger is made once; what is measured is every start after that.
+    subprocess.run([*command, "migrate"], env=environment, check=True, stdout=subprocess.DEVNULL)
+    command += ["serve", "--config", str(config)]
+    with running(command, port, environment, processor=processor) as server:
+        yield server
 
 
 @contextmanager
-def _running(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+def running(
+    command: Sequence[str],
+    port: int,
+    environment: Mapping[str, str],
+    *,
+    processor: int | None = None,
+    quiet: bool = False,
+) -> Iterator[Server]:
+    """A process until the block ends, on one processor where one is given."""
+    usual = os.sched_getaffinity(0)
+    if processor is not None:
+        os.sched_setaffinity(0, {processor})  # a child inherits it, with all its threads
     try:
-        yield process
+        begun = time.monotonic()
+        errors = subprocess.DEVNULL if quiet else None
+        process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=errors
+        )
+    finally:
+        os.sched_setaffinity(0, usual)
+    try:
+        yield Server(process, port, begun)
     finally:
         process.terminate()
-        process.wait()
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def one_processor_left() -> Iterator[int | None]:
+    """The processor for what is measured: this process, and what it starts, keep off it.
+
+    None when there is only one.
+    """
+    usual = os.sched_getaffinity(0)
+    measured = max(usual) if len(usual) > 1 else None
+    os.sched_setaffinity(0, usual - {measured} if len(usual) > 1 else usual)
+    try:
+        yield measured
+    finally:
+        os.sched_setaffinity(0, usual)
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
 
 
 def _wait_for(port: int) -> None:
@@ -93,9 +147,3 @@ def _wait_for(port: int) -> None:
                 return
         time.sleep(0.01)
     raise TimeoutError(f"nothing listens on port {port}")
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])

@@ -1,16 +1,28 @@
 """A provider that answers at once: ``python -m benchmarks.upstream PORT``.
 
-The model decides: ``plain`` is answered whole, ``burst`` with a stream of `CHUNKS` events, and one
-whose name begins with ``broken`` with a 500.
+The model decides: ``plain`` is answered whole, ``burst`` by a stream of `CHUNKS` events at once,
+``brief`` by a stream of one, ``held`` by a stream of `HELD_CHUNKS` events, twenty in a second, each
+with the time at which it was sent, and one whose name begins with ``broken`` by a 500.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import random
 import sys
+import time
+
+import uvloop
 
 CHUNKS = 500
+HELD_CHUNKS = 200
+HELD_EVERY_S = 0.05
+FIRST_TOKEN = b"word0"
+
+_STREAM_HEAD = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+)
 
 
 def _event(delta: dict[str, str], finish: str | None = None) -> bytes:
@@ -19,10 +31,18 @@ def _event(delta: dict[str, str], finish: str | None = None) -> bytes:
         "id": "chatcmpl-1",
         "object": "chat.completion.chunk",
         "created": 1_790_000_000,
-        "model": "burst",
+        "model": "stream",
         "choices": [choice],
     }
     return f"data: {json.dumps(document)}\n\n".encode()
+
+
+def _chunk(event: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(event), event)
+
+
+_FIRST = _chunk(_event({"role": "assistant", "content": ""}))
+_LAST = _chunk(_event({}, "stop")) + _chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"
 
 
 def _plain() -> bytes:
@@ -41,17 +61,29 @@ def _plain() -> bytes:
     return head % len(body) + body
 
 
-def _burst() -> bytes:
-    events = [
-        _event({"role": "assistant", "content": ""}),
-        *(_event({"content": f"word{n} "}) for n in range(CHUNKS)),
-        _event({}, "stop"),
-        b"data: [DONE]\n\n",
-    ]
-    head = (
-        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-    )
-    return head + b"".join(b"%x\r\n%b\r\n" % (len(e), e) for e in events) + b"0\r\n\r\n"
+def _stream(chunks: int) -> bytes:
+    events = b"".join(_chunk(_event({"content": f"word{n} "})) for n in range(chunks))
+    return _STREAM_HEAD + _FIRST + events + _LAST
+
+
+class Replies:
+    """What is sent at once, by model."""
+
+    def __init__(self) -> None:
+        self.plain = _plain()
+        self._others = {
+            b'"burst"': _stream(CHUNKS),
+            b'"brief"': _stream(1),
+            b'"broken': _broken(),
+        }
+
+    def to(self, body: bytes) -> bytes | None:
+        """The whole reply; None for a stream that is held."""
+        opening = body if len(body) < 5_000 else body[:200] + body[-200:]
+        for model, reply in self._others.items():
+            if model in opening:
+                return reply
+        return None if b'"held"' in opening else self.plain
 
 
 def _broken() -> bytes:
@@ -63,33 +95,57 @@ def _broken() -> bytes:
 class Provider(asyncio.Protocol):
     """Answers each request as soon as it is whole."""
 
-    def __init__(self, plain: bytes, burst: bytes, broken: bytes) -> None:
-        self._plain, self._burst, self._broken = plain, burst, broken
-        self._received = b""
+    def __init__(self, replies: Replies) -> None:
+        self._replies = replies
+        self._received = bytearray()
+        self._missing = 0  # bytes of the body, once the head was read
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: asyncio.Transport = transport  # type: ignore[assignment]  # TCP's is one
 
     def data_received(self, data: bytes) -> None:
         self._received += data
-        head, end, body = self._received.partition(b"\r\n\r\n")
-        length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
-        if not end or len(body) < int(length or b"0"):
+        if not self._missing:
+            end = self._received.find(b"\r\n\r\n")
+            if end < 0:
+                return
+            head = bytes(self._received[:end]).lower() + b"\r\n"
+            length = head.partition(b"content-length:")[2].partition(b"\r\n")[0]
+            self._missing = end + 4 + int(length or b"0")
+        if len(self._received) < self._missing:
             return
-        self._received = b""
-        if b'"broken' in body:
-            self._transport.write(self._broken)
+        body, self._received, self._missing = bytes(self._received), bytearray(), 0
+        reply = self._replies.to(body[body.index(b"\r\n\r\n") + 4 :])
+        if reply is None:
+            self._hold()
         else:
-            self._transport.write(self._burst if b'"burst"' in body else self._plain)
+            self._transport.write(reply)
+
+    def _hold(self) -> None:
+        """Streams begin at a moment of their own, as they do when people begin them."""
+        self._transport.write(_STREAM_HEAD + _FIRST)
+        loop = asyncio.get_running_loop()
+        begun_s = loop.time() + random.random() * HELD_EVERY_S
+        loop.call_at(begun_s, self._send, begun_s, 0)
+
+    def _send(self, begun_s: float, number: int) -> None:
+        if self._transport.is_closing():
+            return
+        if number == HELD_CHUNKS:
+            self._transport.write(_LAST)
+            return
+        self._transport.write(_chunk(_event({"content": f"@{time.time():.6f}@"})))
+        due_s = begun_s + (number + 1) * HELD_EVERY_S
+        asyncio.get_running_loop().call_at(due_s, self._send, begun_s, number + 1)
 
 
 async def serve(port: int) -> None:
     """Answers until it is killed."""
-    replies = _plain(), _burst(), _broken()
+    replies = Replies()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Provider(*replies), "127.0.0.1", port)
+    server = await loop.create_server(lambda: Provider(replies), "127.0.0.1", port, backlog=4_096)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1])))
+    uvloop.run(serve(int(sys.argv[1])))
