@@ -49,12 +49,18 @@ class _Listener(asyncio.Protocol):
     def __init__(self, request: bytes, held: Held, over: Callable[[], None]) -> None:
         self._request, self._held, self._over = request, held, over
         self._rest = b""
+        self._is_answered = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: asyncio.Transport = transport  # type: ignore[assignment]  # TCP's is one
         self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
+        if not self._is_answered:
+            self._is_answered = True
+            if b" 200 " not in data[:16]:
+                self._transport.close()  # turned away: all that it would have been sent is lost
+                return
         now, text = time.time(), self._rest + data
         read = 0
         for found in _SENT_AT.finditer(text):

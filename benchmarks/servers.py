@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -15,6 +16,9 @@ from pathlib import Path
 
 START_S = 30.0
 STOP_S = 20.0
+MAX_REQUESTS = 5_000
+FILES_EACH = 2
+"""What a request in flight has open in the router: the client's connection and the provider's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,11 @@ def router(
         "combos": {name: {"models": list(models)} for name, models in (combos or {}).items()},
     }
     config.write_text(json.dumps(document))
-    ours = {"LLMROUTER_DATA_DIR": str(folder), "LLMROUTER_PORT": str(port)}
+    ours = {
+        "LLMROUTER_DATA_DIR": str(folder),
+        "LLMROUTER_PORT": str(port),
+        "LLMROUTER_MAX_REQUESTS": str(MAX_REQUESTS),
+    }
     # What stands in the environment may change how the router is built, not where it writes.
     environment = {**os.environ, "LLMROUTER_LOG_LEVEL": "error", **ours}
     command = [sys.executable, "-m", "llmrouter"]
@@ -115,6 +123,12 @@ def running(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def allow_files() -> None:
+    """Lets this process, and what it starts, have so many connections, as far as the machine does."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(MAX_REQUESTS * FILES_EACH, most), most))
 
 
 @contextmanager
