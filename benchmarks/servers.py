@@ -78,13 +78,10 @@ def router(
         "combos": {name: {"models": list(models)} for name, models in (combos or {}).items()},
     }
     config.write_text(json.dumps(document))
-    ours = {
-        "LLMROUTER_DATA_DIR": str(folder),
-        "LLMROUTER_PORT": str(port),
-        "LLMROUTER_MAX_REQUESTS": str(MAX_REQUESTS),
-    }
+    ours = {"LLMROUTER_DATA_DIR": str(folder), "LLMROUTER_PORT": str(port)}
+    usual = {"LLMROUTER_MAX_REQUESTS": str(MAX_REQUESTS), "LLMROUTER_LOG_LEVEL": "error"}
     # What stands in the environment may change how the router is built, not where it writes.
-    environment = {**os.environ, "LLMROUTER_LOG_LEVEL": "error", **ours}
+    environment = {**usual, **os.environ, **ours}
     command = [sys.executable, "-m", "llmrouter"]
     # A ledger is made once; what is measured is every start after that.
     subprocess.run([*command, "migrate"], env=environment, check=True, stdout=subprocess.DEVNULL)
@@ -126,7 +123,7 @@ def running(
 
 
 def allow_files() -> None:
-    """Lets this process, and what it starts, have so many connections, as far as the machine does."""
+    """Lets this process, and what it starts, have as many connections as the machine allows."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(MAX_REQUESTS * FILES_EACH, most), most))
 
