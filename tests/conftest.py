@@ -215,5 +215,6 @@ def _connect(url: URL) -> Connection:
 
 
 # How long an example takes says something of the machine, not of the code.
-settings.register_profile("untimed", deadline=None)
+settings.register_profile("untimed", deadline=None, max_examples=40)
+settings.register_profile("long", deadline=None, max_examples=2_000)
 settings.load_profile("untimed")
