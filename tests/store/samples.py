@@ -26,6 +26,7 @@ from llmrouter.core.events import (
 )
 from llmrouter.core.ledger import BreakerRow, RequestRecord
 from llmrouter.core.routing import Ending, Purpose
+from llmrouter.core.usage import BILLED_CLASSES, Usage
 from llmrouter.policy.fold import fold_request
 from llmrouter.store.engine import DatabaseAddress
 
@@ -41,6 +42,9 @@ BODY: Mapping[str, Any] = {
 }
 
 
+USAGE = Usage(uncached_input_tokens=30, cache_read_tokens=12, text_output_tokens=7)
+
+
 def answered(
     request_id: int,
     *,
@@ -48,6 +52,7 @@ def answered(
     node: int = 0,
     category: str = "conversation",
     model: str = "harbour/beacon-1",
+    usage: Usage = USAGE,
     cost_nusd: int | None = 1_500_000,
     failed_nusd: int | None = 0,
     duration_us: int = 250_000,
@@ -96,9 +101,7 @@ def answered(
                 duration_us - 9_200,
                 http_status=200,
                 first_token_us=40_000,
-                uncached_input_tokens=30,
-                cache_read_tokens=12,
-                text_output_tokens=7,
+                **{name: getattr(usage, name) for name in BILLED_CLASSES},
                 usage_source="provider",
                 raw_usage={"prompt_tokens": 42, "completion_tokens": 7},
                 cost_nusd=cost_nusd,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from sqlalchemy import text
 from llmrouter.core.clock import FakeClock
 from llmrouter.core.ledger import RequestRecord
 from llmrouter.core.routing import Ending, Purpose
+from llmrouter.core.usage import Usage
 from llmrouter.store.engine import DatabaseAddress
 from llmrouter.store.opening import StoreSettings, open_store
 from llmrouter.store.schema import HISTOGRAM_BITS
@@ -181,6 +183,53 @@ def test_what_usage_rows_and_views_say_was_spent_is_the_sum_over_all_attempts(
     )
     assert round(float(usd) * 1e9) == pytest.approx(float(nusd), rel=1e-12)
     assert (calls, unknown_calls, answered_requests) == (of_attempts, of_unknown, of_requests)
+
+
+EVERY_CLASS = Usage(
+    uncached_input_tokens=1,
+    cache_read_tokens=20,
+    cache_write_tokens=300,
+    cache_write_1h_tokens=4_000,
+    input_audio_tokens=50_000,
+    input_image_tokens=600_000,
+    text_output_tokens=7,
+    reasoning_tokens=80,
+    output_audio_tokens=900,
+    output_image_tokens=1_000,
+    web_searches=11,
+)
+"""Counts of which any two, and any two sums, differ."""
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "request",
+        "attempt",
+        "v_requests",
+        "v_attempts",
+        "usage_hour",
+        "usage_day",
+        "usage_total",
+        "usage_attempt_day",
+        "v_costs_daily",
+    ],
+)
+def test_every_class_of_usage_reaches_every_row_and_sum(
+    table: str, database: DatabaseAddress, tmp_path: Path
+) -> None:
+    asyncio.run(write(database, tmp_path, [{"usage": EVERY_CLASS}] * 2))
+    totals = {"input_tokens": 654_321, "output_tokens": 1_987}
+    apart = {f.name: getattr(EVERY_CLASS, f.name) for f in fields(Usage)}
+    del apart["uncached_input_tokens"], apart["text_output_tokens"]  # what the totals leave over
+    told = totals | apart
+
+    sums = ", ".join(f"sum({name})" for name in told)
+    [counts] = ask(database, f"SELECT {sums} FROM {table}")
+
+    assert dict(zip(told, map(int, counts), strict=True)) == {
+        name: 2 * count for name, count in told.items()
+    }
 
 
 def test_a_failed_call_is_booked_under_its_own_model_and_day(
