@@ -157,3 +157,9 @@ def test_an_import_that_corrects_an_older_reading_counts() -> None:
     card = after.card(Target("lab", "fast"), NOW_US)
     assert card is not None
     assert card.nusd_per_million("input") == 2_000_000_000
+
+
+@pytest.mark.parametrize("document", [{}, [], None, {"routing": {"mode": "local"}}, {"m": 1}])
+def test_a_file_that_is_no_price_map_of_litellm_is_refused(document: Any) -> None:
+    with pytest.raises(SourceInvalid, match="litellm_provider"):
+        read_prices(document, {"openai"})

@@ -54,8 +54,13 @@ _CHAT_MODES: Final = frozenset({"chat", "completion", "responses"})
 
 def read_prices(document: Any, providers: Collection[str]) -> Found:
     """What the file says of these providers' models.  Raises `SourceInvalid`."""
-    if not isinstance(document, Mapping):
-        raise SourceInvalid("expected an object with one entry for each model")
+    if not isinstance(document, Mapping) or not any(
+        isinstance(entry, Mapping) and "litellm_provider" in entry for entry in document.values()
+    ):
+        raise SourceInvalid(
+            'expected {"<model>": {"litellm_provider", "mode", "input_cost_per_token", …}, …}, as '
+            "LiteLLM's model_prices_and_context_window.json has it"
+        )
     prices: dict[str, StatedPrice] = {}
     skipped = []
     for name, entry in document.items():
