@@ -6,7 +6,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
@@ -20,6 +19,7 @@ from llmrouter.cli.output import as_json, fail, print_json, print_table, run
 from llmrouter.cli.parameters import since
 from llmrouter.core.clock import SystemClock
 from llmrouter.core.ids import RequestIds
+from llmrouter.core.records import record
 from llmrouter.core.routing import Classification, Mode
 from llmrouter.dialects.registry import DIALECTS
 from llmrouter.pipeline.conversations import Conversations
@@ -35,7 +35,7 @@ from llmrouter.store.queries.corrections import CorrectionCount
 WRONG_SHOWN = 10
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Row:
     """One line of the file; ``label`` is None where there is none."""
 
@@ -44,7 +44,7 @@ class Row:
     also: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer:
     """A row and what became of it."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +12,7 @@ from llmrouter.cli.server_calls import call_server, server_url
 from llmrouter.core.configuration import RouterConfig
 from llmrouter.core.errors import ConfigurationInvalid, FieldError
 from llmrouter.core.ledger import ConfigurationVersion
+from llmrouter.core.records import record
 from llmrouter.documents import read_configuration
 from llmrouter.pipeline.active import ActiveConfiguration, file_note
 from llmrouter.policy.defaults import Change
@@ -27,7 +27,7 @@ T = TypeVar("T")
 AUTHOR = "cli"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Loaded:
     """A version, the configuration that it means here, and its flat form."""
 
@@ -36,7 +36,7 @@ class Loaded:
     seeds: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Checked:
     """A file that is valid; ``notes`` are what it says without effect."""
 
@@ -45,7 +45,7 @@ class Checked:
     notes: Sequence[FieldError]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Made:
     """The version that a change led to, and where it counts."""
 

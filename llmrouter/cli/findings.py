@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Literal
+
+from llmrouter.core.records import record
 
 Status = Literal["ok", "note", "warning", "failed", "held", "not held"]
 """``failed`` stops routing; ``held`` and ``not held`` are said of rules of safety."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Finding:
     """One statement about one subject; ``remedy`` says what to do."""
 

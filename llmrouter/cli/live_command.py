@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, get_args
 
 import click
 
 from llmrouter.cli.output import run
 from llmrouter.cli.progress import progress_bar
+from llmrouter.core.records import record
 from llmrouter.core.replay import MAX_OUTPUT_TOKENS, Baseline, LiveAsked, ReplayAsked, ReplayRow
 
 _count = click.IntRange(min=1)
@@ -55,7 +55,7 @@ def with_live_options(command: Any) -> Any:
     return command
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LiveOptionsSaid:
     """What the options of live replays said."""
 

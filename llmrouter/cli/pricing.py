@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from llmrouter.cli.configuration import change_ledger
@@ -14,6 +13,7 @@ from llmrouter.core.clock import Clock
 from llmrouter.core.errors import NotFound
 from llmrouter.core.ledger import ConfigurationVersion
 from llmrouter.core.prices import PriceCard
+from llmrouter.core.records import record
 from llmrouter.core.routing import Target
 from llmrouter.pipeline.active import ActiveConfiguration
 from llmrouter.policy.price_changes import StatedBy
@@ -34,7 +34,7 @@ SUMMED = ("requests", "changed", "newly_known", "before_usd", "after_usd", "with
 """What steps of computing costs anew add up."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RepricingOrder:
     """Whose costs to compute anew, and with which prices."""
 
@@ -58,7 +58,7 @@ class RepricingOrder:
         return document
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ModelPrices:
     """A model's cards, and the one that counts now."""
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
+from llmrouter.core.records import record
 from llmrouter.core.routing import Need
 
 Provenance = Literal["configured", "provider", "evidence"]
 """Who says it: the configuration, which has the last word, the provider, or its refusals."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ModelFacts:
     """What a provider says of a model of its own; None is not said."""
 
@@ -23,7 +24,7 @@ class ModelFacts:
     json_schema: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Learned:
     """What was learned of a model while running: its provider's word, and the needs that it
     refused requests for."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
+
+from llmrouter.core.records import record
 
 _US: Final = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DaySpan:
     """From the start of one day to the end of another, which may be the same."""
 

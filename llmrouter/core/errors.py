@@ -21,8 +21,9 @@ ConfigurationInvalid           a configuration document that does not validate
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Literal
+
+from llmrouter.core.records import record
 
 ErrorClass = Literal["client", "context", "account", "rate", "transient", "gone"]
 """What a failure says about where to go next; `llmrouter.policy.failures` has the table."""
@@ -31,7 +32,7 @@ Phase = Literal["connect", "dns", "tls", "send", "headers", "first_token", "body
 """How far an attempt came before it failed."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FieldError:
     """One wrong field: where (``messages.0.role``), what is wrong, and what to do."""
 
@@ -127,7 +128,7 @@ class Overloaded(RouterError):
         super().__init__(message, code=code, retry_after_s=retry_after_s)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AttemptSummary:
     """What a client is told of one failed attempt: no URL, no key, no provider text."""
 

@@ -4,13 +4,14 @@ said in it."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from llmrouter.core.events import Event
 from llmrouter.core.ledger import AttemptRow, RequestRow
+from llmrouter.core.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TraceContext:
     """By what a request is known to those who trace it: https://www.w3.org/TR/trace-context/.
 
@@ -35,7 +36,7 @@ class TraceContext:
         return f"00-{self.trace_id:032x}-{self.attempt_span_id(n):016x}-{int(self.sampled):02x}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StageTime:
     """When a stage began, in microseconds since the request was received, and how long it took."""
 
@@ -44,7 +45,7 @@ class StageTime:
     duration_us: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FinishedRequest:
     """One finished request, without its body.
 

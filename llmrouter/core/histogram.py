@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from llmrouter.core.records import record
 
 FIRST_BITS: Final = 10
 """The first bucket counts what is shorter than 2^10 µs."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Percentile:
     """An estimate, and the bucket that the true value lies in; all in µs.
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from llmrouter.core.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tail:
     """Of 20 answers of a model 19 had begun, and were complete, by then (µs after the request
     arrived); with how many answers that is known from.  None of no answer."""

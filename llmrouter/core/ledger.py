@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from llmrouter.core.events import Event
+from llmrouter.core.records import record
 from llmrouter.core.routing import (
     AttemptKind,
     AttemptOutcome,
@@ -18,7 +18,7 @@ from llmrouter.core.routing import (
 from llmrouter.core.usage import CostBasis, UsageSource
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RequestRow:
     """One request, once it is over.  Tokens and cost sum over all its attempts."""
 
@@ -65,7 +65,7 @@ class RequestRow:
     replay_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AttemptRow:
     """One call to one target; failed ones carry what they cost, too."""
 
@@ -103,7 +103,7 @@ class AttemptRow:
     service_tier: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BreakerRow:
     """A target's breaker as it was moved last, at ``updated_us``; the row is overwritten."""
 
@@ -120,7 +120,7 @@ class BreakerRow:
         return f"{self.provider}/{self.model}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AccountLockRow:
     """Until when an account is passed over (wall clock); 0 is not at all."""
 
@@ -131,7 +131,7 @@ class AccountLockRow:
     updated_us: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CooldownRow:
     """Until when a target is passed over because its provider asked for a pause (wall clock); 0
     after it was taken back by hand."""
@@ -142,7 +142,7 @@ class CooldownRow:
     updated_us: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AvailabilityRows:
     """What the ledger knows of targets and accounts that are, or were, passed over."""
 
@@ -151,7 +151,7 @@ class AvailabilityRows:
     cooldowns: tuple[CooldownRow, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ResponseState:
     """What a conversation gained by one reply, so that a client can go on from the reply's id.
 
@@ -167,7 +167,7 @@ class ResponseState:
     conversation_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RequestRecord:
     """Everything that one finished request leaves behind, written in one transaction.
 
@@ -185,7 +185,7 @@ class RequestRecord:
     response_state: ResponseState | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConfigurationVersion:
     """A numbered, immutable configuration document as the ledger keeps it."""
 

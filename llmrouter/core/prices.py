@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from llmrouter.core.records import record
+
 UnitClass = Literal[
     "input",
     "cache_read",
@@ -50,7 +52,7 @@ class Rate:
     from_input_tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PriceCard:
     """Everything that a model charges from a moment on; it replaces the model's earlier card whole.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from llmrouter.core.ledger import AttemptRow, RequestRow
+from llmrouter.core.records import record
 from llmrouter.core.routing import Mode, Target
 
 ReplayKind = Literal["offline", "live"]
@@ -27,7 +28,7 @@ MAX_OUTPUT_TOKENS = 8192
 """Written into requests of a live replay that set no limit."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReplayWindow:
     """Which requests are replayed; None is any.  Times are wall clock, µs.
 
@@ -45,7 +46,7 @@ class ReplayWindow:
     seed: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReplayAsked:
     """An order for a replay: a document, or a version (the newest where none is named), with
     changes as people write them (``categories.code.models=["a/b"]``), and which requests.
@@ -64,7 +65,7 @@ class ReplayAsked:
     prices: Literal["then", "today"] = "then"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LiveAsked:
     """How requests are to be sent in a live replay, as people say it: on the command line or over
     HTTP.  ``max_usd`` must be there; with ``allow_unknown_prices`` so must ``max_requests``."""
@@ -79,7 +80,7 @@ class LiveAsked:
     allow_unknown_prices: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LoggedRequest:
     """A finished request as the ledger tells of it.
 
@@ -104,7 +105,7 @@ class LoggedRequest:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReplayRow:
     """A replay as it is kept.
 
@@ -131,7 +132,7 @@ class ReplayRow:
     report: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReplayResult:
     """What one request would have become.  Targets are ``provider/model``; None is not known, or
     (a target) nobody.
@@ -166,7 +167,7 @@ class ReplayResult:
     data: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PastEvent:
     """An event that changed what targets could be asked, at its moment (wall clock, µs).
 
@@ -180,7 +181,7 @@ class PastEvent:
     data: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PastAttempt:
     """A call to a target; when its reply began, when its first token came, and when it was over
     (wall clock, µs); None when that did not happen or is not known.
@@ -197,7 +198,7 @@ class PastAttempt:
     ended_us: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PastTurn:
     """A request of a conversation that was answered, or began to be."""
 
@@ -211,7 +212,7 @@ class PastTurn:
     cache_read_tokens: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PastAnswer:
     """An attempt to answer a request, for the history of its model; ``target`` is None for a
     request that nobody was asked to answer.

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
+from llmrouter.core.records import record
 from llmrouter.core.routing import DialectName, Need
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Turn:
     """One message, reduced to what classification needs.
 
@@ -25,7 +26,7 @@ class Turn:
     calls_tools: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ChatRequest:
     """A validated chat request.
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from llmrouter.core.records import record
+
 DialectName = Literal["openai", "responses", "anthropic", "gemini", "ollama"]
 
 Mode = Literal["keywords", "local", "ollama", "api", "hybrid"]
@@ -78,7 +80,7 @@ class Target:
         return self.name if self.account == "default" else f"{self.name}#{self.account}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Classification:
     """Which category a request belongs to, and why.
 
@@ -95,7 +97,7 @@ class Classification:
     evidence: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Candidate:
     """A target that was considered, chosen for trying unless ``refused`` says why not."""
 
@@ -104,7 +106,7 @@ class Candidate:
     detail: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Decision:
     """The ordered candidates of one request under one configuration version."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from typing import Literal, Protocol
+
+from llmrouter.core.records import record
 
 Method = Literal["GET", "POST"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UpstreamCall:
     """A call to a provider.  ``headers`` hold the credential and are never logged."""
 

@@ -7,9 +7,10 @@ as zero.  Money is an integer number of nano-dollars (1 USD = 1,000,000,000).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal
+
+from llmrouter.core.records import record
 
 NUSD_PER_USD = 1_000_000_000
 
@@ -20,7 +21,7 @@ CostBasis = Literal["provider_reported", "computed", "estimated", "unknown"]
 """How a cost came about, best first."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Usage:
     """Disjoint token classes of one attempt, in tokens, and what else it was billed for.
 
@@ -78,7 +79,7 @@ BILLED_CLASSES: Final = (*INPUT_CLASSES, *OUTPUT_CLASSES, "web_searches")
 """Everything that `Usage` counts."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cost:
     """An amount in nano-dollars and how it came about; ``unknown`` has no amount.
 

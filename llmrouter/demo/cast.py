@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from llmrouter.core.records import record
 from llmrouter.demo.provider import SimulatedModel, SimulatedProvider
 
 PROVIDERS: Mapping[str, Mapping[str, SimulatedModel]] = {
@@ -40,7 +40,7 @@ PRICES: Mapping[str, Mapping[str, float]] = {
 """US dollars per million tokens."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Prompt:
     """A question of the tour."""
 

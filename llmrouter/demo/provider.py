@@ -9,16 +9,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
+
+from llmrouter.core.records import record
 
 WORDS_PER_CHUNK = 3
 _STATUS_LINES = {200: "200 OK", 404: "404 Not Found", 503: "503 Service Unavailable"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SimulatedModel:
     """How one model behaves.  ``latency_s`` passes before its first token."""
 

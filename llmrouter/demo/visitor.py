@@ -7,15 +7,15 @@ import json
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from llmrouter.core.records import record
 from llmrouter.demo.cast import WEATHER_TOOL, Prompt
 
 TIMEOUT_S = 20.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Visit:
     """An answer: what its headers said, and the ledger's story of the request."""
 

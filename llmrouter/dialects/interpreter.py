@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from llmrouter.core.chat.deltas import Delta, Reply
 from llmrouter.core.chat.losses import Losses
 from llmrouter.core.chat.prompt import ChatPrompt, Tool
 from llmrouter.core.configuration import Quirk
+from llmrouter.core.records import record
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import DialectName
 from llmrouter.dialects.framing import Framing
@@ -17,7 +17,7 @@ from llmrouter.dialects.tool_adapter import ToolRules
 from llmrouter.dialects.wire import UNKNOWN_TARGET, TargetFacts
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WriteTarget:
     """Whom a request is written for.
 
@@ -30,7 +30,7 @@ class WriteTarget:
     facts: TargetFacts = UNKNOWN_TARGET
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReplyContext:
     """What a reply needs to know of its request and its endpoint.
 

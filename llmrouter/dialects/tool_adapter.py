@@ -11,17 +11,18 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from llmrouter.core.chat.deltas import ArgumentsDelta, Delta, ToolCallEnded, ToolCallStarted
 from llmrouter.core.chat.parts import Part, ToolCall, ToolResult
 from llmrouter.core.chat.prompt import ChatPrompt, Tool, ToolChoice
+from llmrouter.core.records import record
 
 _TEXT_MEMBER = "input"
 _DIGEST_CHARACTERS = 8
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ToolRules:
     """What a dialect asks of tools.  ``name_characters`` is the inside of a character class."""
 

@@ -15,6 +15,7 @@ from llmrouter.core.capabilities import ModelFacts
 from llmrouter.core.configuration import Quirk
 from llmrouter.core.errors import AttemptError, RouterError
 from llmrouter.core.ledger import ResponseState
+from llmrouter.core.records import record
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import DialectName
 from llmrouter.core.upstream import Method
@@ -24,7 +25,7 @@ CostOf = Callable[[Usage], int | None]
 """Prices a usage in nano-dollars; None when the price is not known."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OutgoingRequest:
     """What is sent to a provider, credentials aside.
 
@@ -40,7 +41,7 @@ class OutgoingRequest:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TargetFacts:
     """What a codec may know of the target it writes for, beyond its model's name.
 
@@ -173,7 +174,7 @@ class Dialect(Protocol):
         """A provider's reply with a status other than 2xx, as the facts of a failed attempt."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RequestAddress:
     """Where a client sent its request.
 
@@ -218,7 +219,7 @@ class CountingDialect(Protocol):
         """The reply to the client."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FactsQuestion:
     """What is sent to learn what models can do; ``model`` where it is about one alone."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from llmrouter.core.records import record
 from llmrouter.core.routing import DialectName
 from llmrouter.core.usage import Usage
 
@@ -14,14 +14,14 @@ class BadLine(ValueError):
     """A line that cannot be understood; its text says which member is wrong, and how."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NotChat:
     """A line about something else than a chat request; it is passed over."""
 
     what: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LoggedCall:
     """One call.  None is what the log does not say.
 

@@ -18,6 +18,7 @@ import orjson
 
 from llmrouter.core.ids import NODE_BITS, SEQUENCE_BITS, id_floor
 from llmrouter.core.ledger import RequestRecord
+from llmrouter.core.records import record
 from llmrouter.importing.call import BadLine, LoggedCall, NotChat, ReadLine
 from llmrouter.importing.records import Imported, record_of
 
@@ -71,7 +72,7 @@ class Tally:
             self.faults.append((line, reason))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Window:
     """Calls may not come from after ``now_us``; bodies from before ``bodies_from_us`` will not
     last."""
@@ -164,11 +165,11 @@ async def _put(
     records = [record_of(call, number, shared) for call, number in zip(wanted, ids, strict=True)]
     await shelf.put(records)
     tally.imported += len(records)
-    for record in records:
-        tally.without_body += record.body is None
-        tally.without_cost += record.request.cost_nusd is None
-        old = record.request.started_us < window.bodies_from_us
-        tally.expired += record.body is not None and old
+    for imported in records:
+        tally.without_body += imported.body is None
+        tally.without_cost += imported.request.cost_nusd is None
+        old = imported.request.started_us < window.bodies_from_us
+        tally.expired += imported.body is not None and old
 
 
 async def _ids(calls: Sequence[LoggedCall], shared: Imported, shelf: Shelf) -> list[int]:

@@ -14,12 +14,12 @@ None of them says what a call cost.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final
 
 import orjson
 
+from llmrouter.core.records import record
 from llmrouter.core.routing import DialectName
 from llmrouter.dialects.openai.usage import read_usage
 from llmrouter.dialects.responses.usage import read_usage as read_responses_usage
@@ -42,7 +42,7 @@ _SETTINGS: Final = (
 """What a stored completion repeats of its request."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Pair:
     request: Mapping[str, Any] | None
     response: Members

@@ -4,7 +4,6 @@ other request's."""
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -23,6 +22,7 @@ from llmrouter.core.events import (
     RequestValidated,
 )
 from llmrouter.core.ledger import RequestRecord
+from llmrouter.core.records import record
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import DialectName, Target
 from llmrouter.core.usage import UNKNOWN_COST, Cost, Usage
@@ -57,7 +57,7 @@ Reckon = Callable[[Target, Usage, str | None], int | None]
 """What a usage costs at a target, in nano-dollars; None when that is not known."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Imported:
     """Everything that all records of one import share.
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from markupsafe import Markup
 
+from llmrouter.core.records import record
 from llmrouter.pages.figure import TOP, WIDTH, drawing, figure, label, shortened
 from llmrouter.pages.markup import element, joined
 from llmrouter.pages.series import COLOURS
@@ -21,7 +22,7 @@ _ROOM: Final = 260.0
 _LEAST_ROW: Final = 18.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Link:
     """How much went from one to the other."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from llmrouter.core.records import record
 
 
 def round_marks(highest: float, about: int = 4) -> list[float]:
@@ -26,7 +27,7 @@ def thinned(labels: Sequence[str], room: float, width: float = 7.0) -> set[int]:
     return set(range(0, len(labels), step))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Logarithmic:
     """An axis on which each doubling takes the same room."""
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from llmrouter.core.records import record
 
 COLOURS: Final = 8
 """More cannot be told apart, least of all by people who see fewer colours."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Series:
     """One value per label of its chart; None is unknown."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from llmrouter.core.capabilities import NOTHING_LEARNED, Learned
 from llmrouter.core.configuration import TimeoutsConfig
+from llmrouter.core.records import record
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import AttemptKind, DialectName, Target
 from llmrouter.core.upstream import UpstreamCall
@@ -26,7 +26,7 @@ class Codecs(Protocol):
     def __call__(self, client: DialectName, upstream: DialectName) -> Codec: ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Task:
     """What an attempt is for: the ``n``-th of its request, within ``remaining_s``."""
 
@@ -41,7 +41,7 @@ class Task:
     learned: Learned = NOTHING_LEARNED
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Assigner:
     """Turns a `Task` into an `Assignment`; the only place where a key is put into a call."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from llmrouter.core.chat.losses import translation_header
@@ -20,6 +20,7 @@ from llmrouter.core.events import (
     AttemptStarted,
     AttemptSucceeded,
 )
+from llmrouter.core.records import record
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import AttemptKind, AttemptOutcome, Target
 from llmrouter.core.upstream import UpstreamCall, UpstreamReply
@@ -49,7 +50,7 @@ RECORDED_LOSSES = 100
 """A long conversation may lose the same field in each of its messages."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Assignment:
     """Everything that one attempt needs to know.
 
@@ -73,7 +74,7 @@ class Assignment:
     deadline_us: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Conversation:
     """A reply that is being read."""
 

@@ -8,13 +8,13 @@ restart and reaches the other nodes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from llmrouter.core.clock import Clock
 from llmrouter.core.configuration import BreakerConfig
 from llmrouter.core.events import AccountLocked, AccountUnlocked, Event, TargetCooldown
 from llmrouter.core.ledger import AvailabilityRows, BreakerRow
+from llmrouter.core.records import record
 from llmrouter.core.routing import Refusal, Target
 from llmrouter.pipeline.exchange import Exchange
 from llmrouter.policy import breaker
@@ -33,7 +33,7 @@ class Hindrance(NamedTuple):
     wait_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lock:
     """A credential that is not used until then; ``seconds`` is how long it was locked for."""
 

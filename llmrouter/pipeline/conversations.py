@@ -4,17 +4,17 @@ that a decision can say what leaving a model costs."""
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Protocol
 
 from llmrouter.core.errors import Overloaded
+from llmrouter.core.records import record
 from llmrouter.core.routing import Target
 
 MAX_CONVERSATIONS = 10_000
 """About 4 MB; the conversation that was silent the longest is forgotten first."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConversationState:
     """How the last answered turn of a conversation went.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Generic, Protocol, TypeVar, overload
 
 from llmrouter.core.clock import Clock
@@ -12,6 +12,7 @@ from llmrouter.core.errors import RouterError
 from llmrouter.core.events import Event, EventData
 from llmrouter.core.finished import TraceContext
 from llmrouter.core.ledger import BreakerRow, RequestRecord, ResponseState
+from llmrouter.core.records import record
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import Classification, Decision, Ending, Purpose, Target
 from llmrouter.dialects.wire import Dialect
@@ -50,7 +51,7 @@ class Slot(Generic[T]):
         exchange.slots[self._name] = value
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Caller:
     """Who asks, and what they sent around the body.  Header names are in lower case.
 
@@ -89,7 +90,7 @@ class Relay(Protocol):
         """Stops the stream and accounts for what had arrived; after the end it does nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reply:
     """What the client gets: a whole body, or a relay that still runs."""
 

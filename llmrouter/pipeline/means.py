@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from llmrouter.core.records import record
 from llmrouter.core.routing import AttemptKind
 from llmrouter.pipeline.assigning import Assigner
 from llmrouter.pipeline.availability import Availability
@@ -18,7 +19,7 @@ Chance = Callable[[], float]
 """A number between 0 and 1, for jitter."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Means:
     """Everything that a request's way through its candidates needs beside the request.
 

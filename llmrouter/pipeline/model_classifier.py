@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from llmrouter.core.configuration import BreakerConfig, TimeoutsConfig
 from llmrouter.core.errors import AttemptError, RouterError
+from llmrouter.core.records import record
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import DialectName, Mode, Target
 from llmrouter.dialects.documents import read_json, write_document
@@ -43,7 +44,7 @@ NOT_FOR_TEXT = frozenset({"tools"})
 """Categories that follow from a request's shape, not from its text."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Asked:
     """Whom a `ModelClassifier` asks.  ``model`` is a name as a client would send it."""
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from llmrouter.core.errors import Overloaded
+from llmrouter.core.records import record
 from llmrouter.pipeline.exchange import Exchange
 
 DRAIN_RETRY_AFTER_S = 2.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Drained:
     """How a drain went: exchanges that ended by themselves, and those that were cut."""
 

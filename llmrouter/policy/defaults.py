@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -30,6 +29,7 @@ from llmrouter.core.configuration import (
     read_document,
 )
 from llmrouter.core.errors import ConfigurationInvalid, FieldError
+from llmrouter.core.records import record
 from llmrouter.core.routing import DialectName, Mode
 from llmrouter.policy.keywords import load_weights
 from llmrouter.policy.references import check_references
@@ -47,7 +47,7 @@ _NEEDED: Final = {"providers": "base_url", "categories": "models", "combos": "mo
 """What an entry cannot do without."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Change:
     """One difference between two documents; None stands for "not there"."""
 

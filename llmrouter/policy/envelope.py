@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
 
+from llmrouter.core.records import record
 from llmrouter.core.requests import Turn
 
 EARLIER_KEPT: Final = 3
@@ -33,7 +33,7 @@ SYSTEM_READ: Final = 2000
 """Characters at the beginning of the system prompt in which an agent introduces itself."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Authored:
     """What the person wrote last, and what surrounds it.
 
@@ -49,7 +49,7 @@ class Authored:
     session: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Block:
     """A known wrapping between two marks: cut out, or (``keeps``) all but its content cut away.
 
@@ -63,7 +63,7 @@ class Block:
     open_ended: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Trace:
     """A known wrapping without marks of its own; ``needle`` stands in every text that has it."""
 
@@ -72,7 +72,7 @@ class Trace:
     pattern: re.Pattern[str]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MachineMessage:
     """A user message that no person wrote: a tool's result in disguise, or a note between turns."""
 
@@ -214,7 +214,7 @@ _SESSION: Final = re.compile(r"\bsessionId=([\w.:-]{1,200})")
 _QUOTED: Final = re.compile(r'\A\s*"(?P<kept>[^"]+)"\s*\Z')  # opencode puts the text in quotes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Opened:
     """A user message out of its envelope."""
 

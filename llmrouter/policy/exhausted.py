@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from llmrouter.core.errors import (
@@ -13,6 +12,7 @@ from llmrouter.core.errors import (
     RouterError,
     UpstreamRefused,
 )
+from llmrouter.core.records import record
 from llmrouter.core.routing import Candidate, Refusal, Target
 from llmrouter.policy.breaker import WAIT_SHOWN_S
 from llmrouter.policy.failures import Verdict
@@ -28,7 +28,7 @@ ROOM_WAIT_S: Final = 1.0
 PASSED_STATUSES: Final = frozenset(range(400, 500)) - {401, 403}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FailedAttempt:
     """One attempt as the client may know of it.
 
@@ -44,7 +44,7 @@ class FailedAttempt:
     param: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Meaning:
     """What a refusal without any attempt comes to: a status, and words for it."""
 

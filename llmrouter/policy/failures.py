@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Literal
 
 from llmrouter.core.errors import AttemptError, ErrorClass, FaultKind, Phase
+from llmrouter.core.records import record
 from llmrouter.core.routing import Need
 from llmrouter.policy.waits import default_wait_s, requested_wait_s
 
@@ -51,7 +52,7 @@ WORDS_READ: Final = 300
 client must not be able to talk us into locking an account."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Verdict:
     """What to do after a failed attempt.
 
@@ -75,7 +76,7 @@ class Verdict:
     wait_named: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rule:
     """A row of the table: its conditions, all of which must hold, and its verdict.
 
@@ -104,7 +105,7 @@ class Rule:
         return self.says is None or self.says.search(fault.words) is not None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Fault:
     """An `AttemptError` as the table reads it."""
 

@@ -16,9 +16,9 @@ A success needs no word: the driver leaves.  The end comes as ``StopIteration`` 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
 from typing import Final, Literal
 
+from llmrouter.core.records import record
 from llmrouter.core.routing import Refusal, Target
 from llmrouter.policy.failures import Verdict
 
@@ -28,7 +28,7 @@ RETRY_WAIT_S: Final = (0.05, 0.25)
 MAX_RATE_WAIT_S: Final = 2.0  # a last target's Retry-After is waited for up to here
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Try:
     """Send to this target as attempt ``n``, after ``wait_s``.
 
@@ -48,7 +48,7 @@ class Try:
         return self.after == self.target
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Failed:
     """The attempt failed.
 
@@ -62,14 +62,14 @@ class Failed:
     jitter: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PassedOver:
     """Nothing was sent: the target became unusable since it was chosen (no permit, locked)."""
 
     refused: Refusal
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlanEnd:
     """Why nothing more is tried; ``passed_over`` are targets that the plan left out, with why."""
 

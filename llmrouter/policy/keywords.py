@@ -11,11 +11,12 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib import resources
 from typing import Final
 
 from llmrouter.core.configuration import BUILT_IN_CATEGORIES
+from llmrouter.core.records import record
 from llmrouter.policy.structure import STRUCTURE
 
 HEAD_CHARACTERS: Final = 2500
@@ -48,7 +49,7 @@ Votes = tuple[tuple[str, float], ...]
 """Categories with the weight that speaks for each."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Weights:
     """The built-in list: the weight of each keyword by category, and phrases that mean nothing
     though their words do."""
@@ -61,7 +62,7 @@ class Weights:
         return tuple(self.by_category.get(category, ()))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KeywordResult:
     """What the words say: no category when they say nothing.
 
@@ -139,7 +140,7 @@ class KeywordClassifier:
         return (-scores[category], order.get(category, 2))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Phrase:
     """A keyword in its folded words after the first."""
 

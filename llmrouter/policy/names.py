@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
 from llmrouter.core.configuration import ProviderConfig, RouterConfig
 from llmrouter.core.errors import ConfigurationInvalid, FieldError
+from llmrouter.core.records import record
 
 CLASSIFIED_NAMES: Final = frozenset({"", "auto", "router", "router/router"})
 """What a client sends as ``model`` to leave the choice to us."""
@@ -26,7 +26,7 @@ OPENROUTER: Final = "openrouter"
 """The provider of ids without a known provider: it serves everybody's models under their names."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Wildcard:
     pattern: str
     regex: re.Pattern[str]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from llmrouter.core.prices import PriceCard
+from llmrouter.core.records import record
 from llmrouter.core.routing import Target
 from llmrouter.policy.price_book import PriceBook
 from llmrouter.policy.price_sources.found import Skipped
@@ -16,7 +17,7 @@ StatedBy = Literal["manual", "import"]
 """Who states prices: a person, or a source that is imported."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PriceChange:
     """A new card, and the one that counted before; None where there was no price."""
 
@@ -24,7 +25,7 @@ class PriceChange:
     before: PriceCard | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PriceChanges:
     """What is new, how many prices are as before, and what is left alone and why."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
 from llmrouter.core.configuration import RouteConfig, RouterConfig, nearest
 from llmrouter.core.errors import ConfigurationInvalid, FieldError
+from llmrouter.core.records import record
 from llmrouter.core.routing import DialectName
 from llmrouter.policy.names import CLASSIFIED_NAMES, OPENROUTER, Aliases, ModelNames
 
@@ -21,7 +21,7 @@ _SLIP_SIMILARITY: Final = 0.8
 _VENDORS_LIKE_PROVIDERS: Final = frozenset({"mistralai", "x-ai"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Names:
     """Everything that a name in the configuration may stand for."""
 

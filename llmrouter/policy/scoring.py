@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from llmrouter.core.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Judged:
     """One classified text with its label; ``also`` are categories that are right, too."""
 
@@ -16,7 +17,7 @@ class Judged:
     also: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CategoryScore:
     """Of one category: how often it was the label, how often it was answered, how often both."""
 
@@ -35,7 +36,7 @@ class CategoryScore:
         return self.right / self.rows if self.rows else None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Score:
     """The whole table.  ``accuracy`` counts the label alone, over rows with one right answer
     (``strict_rows``); ``lenient_accuracy`` takes every acceptable category, over all rows."""

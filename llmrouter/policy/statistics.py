@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Final, NamedTuple
+
+from llmrouter.core.records import record
 
 CONFIDENCE: Final = 0.95
 Z: Final = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
@@ -25,7 +26,7 @@ EXPECTED_AT_LEAST: Final = 5.0
 """A chi-square test holds where every expected count is at least this (Cochran's rule)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Estimate:
     """A figure from ``n`` observations; a bound that so few cannot give is None."""
 
@@ -36,7 +37,7 @@ class Estimate:
     method: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Difference:
     """How far a figure moved; None where one of the two intervals is open."""
 
@@ -108,7 +109,7 @@ def difference(before: Estimate | None, after: Estimate | None) -> Difference | 
     return Difference(value, value - below, value + above)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MixtureTest:
     """How two mixtures differ: ``distance`` is the total variation (0 the same, 1 disjoint), the
     share of one that would have to change to become the other; ``p`` is the chi-square test's

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
+from llmrouter.core.records import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class Mark:
     """A visible structure, the category it speaks for, and how loudly."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import Any, Final, TypeVar
@@ -25,6 +24,7 @@ from llmrouter.core.configuration import (
 )
 from llmrouter.core.errors import FieldError, InvalidRequest, MalformedRequest, NotFound
 from llmrouter.core.prices import PriceCard
+from llmrouter.core.records import record
 from llmrouter.core.routing import ResolvedBy, Target
 from llmrouter.policy.keywords import KeywordClassifier, load_weights
 from llmrouter.policy.names import (
@@ -46,7 +46,7 @@ OURS: Final = "llmrouter"
 _Section = TypeVar("_Section", BreakerConfig, TimeoutsConfig, LimitsConfig)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Resolution:
     """What a client's ``model`` means: a route, pinned targets, or (neither) to be classified."""
 
@@ -55,7 +55,7 @@ class Resolution:
     resolved_by: ResolvedBy
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ListedModel:
     """A name that a client may send, for the list of models."""
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Literal
 
+from llmrouter.core.records import record
 from llmrouter.policy.token_counts import ContentKind
 
 RatioKind = ContentKind | Literal["output"]
@@ -21,7 +21,7 @@ _LEAST: Final = 0.2
 _MOST: Final = 5.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LearntRatio:
     """What was counted and what was reported of one model and kind of content, in tokens."""
 

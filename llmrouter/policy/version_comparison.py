@@ -8,9 +8,10 @@ that the configuration did it: where the traffic itself was another, that is sai
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal
 
+from llmrouter.core.records import record
 from llmrouter.policy.statistics import (
     ORDER_STATISTICS,
     Difference,
@@ -47,7 +48,7 @@ TRAFFIC: Final[Mapping[str, str]] = {
 """What a configuration does not choose: each dimension of the traffic, in words."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Count:
     """``hits`` of ``n``."""
 
@@ -55,7 +56,7 @@ class Count:
     n: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sums:
     """What a mean needs; ``unknown`` were left out."""
 
@@ -65,7 +66,7 @@ class Sums:
     unknown: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Quantile:
     """An observed quantile and its interval's bounds, in microseconds; see `quantile_ranks`."""
 
@@ -75,7 +76,7 @@ class Quantile:
     high_us: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class VersionOutcome:
     """What the ledger says of one version's live requests.
 
@@ -93,7 +94,7 @@ class VersionOutcome:
     traffic: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Figure:
     """One figure before and after; None where there was nothing to measure."""
 
@@ -107,7 +108,7 @@ class Figure:
         return difference(self.before, self.after)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Shift:
     """One dimension of the traffic in which the two versions' requests differ.
 
@@ -136,7 +137,7 @@ class Shift:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Comparison:
     """Two versions' outcomes side by side."""
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from llmrouter.core.records import record
 from llmrouter.core.replay import LoggedRequest
 from llmrouter.pipeline.ports import ResponseStates
 from llmrouter.policy.classifier import LocalClassifier
@@ -22,7 +21,7 @@ from llmrouter.replay.versions import RanWith, reads_alike
 from llmrouter.replay.world import World
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Again:
     """What was decided then, and what would be; or why nothing can be said."""
 

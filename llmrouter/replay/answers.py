@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -18,6 +17,7 @@ from llmrouter.core.chat.losses import Losses
 from llmrouter.core.chat.parts import Refusal, Text, ToolCall
 from llmrouter.core.chat.prompt import ChatPrompt, JsonObject, JsonSchema, Tool
 from llmrouter.core.errors import AttemptError
+from llmrouter.core.records import record
 from llmrouter.core.requests import ChatRequest
 from llmrouter.dialects.framing import Frame, Framer
 from llmrouter.dialects.interpreter import ReplyContext, ReplyDecoder
@@ -26,7 +26,7 @@ from llmrouter.dialects.registry import INTERPRETERS
 MAX_REPLY_BYTES: Final = 64 * 2**20
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AskedTool:
     """A tool call: its name, and its arguments as the model wrote them."""
 
@@ -34,7 +34,7 @@ class AskedTool:
     arguments: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer:
     """What came back."""
 
@@ -43,7 +43,7 @@ class Answer:
     finish_reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Checks:
     """What can be said of an answer without reading it; None where there was nothing to check.
 

@@ -3,11 +3,11 @@ process that does the work."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from llmrouter.core.errors import ConfigurationInvalid, FieldError, NotFound
 from llmrouter.core.ledger import ConfigurationVersion
+from llmrouter.core.records import record
 from llmrouter.core.replay import ReplayAsked, ReplayRow, ReplayWindow
 from llmrouter.pipeline.ports import Keyring
 from llmrouter.policy.price_book import PriceBook
@@ -33,7 +33,7 @@ class PriceLog(Protocol):
         """The prices of all times."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Replays:
     """What replays are made with."""
 

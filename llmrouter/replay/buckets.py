@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from operator import mul
 from typing import Final
+
+from llmrouter.core.records import record
 
 BUCKETS: Final = 128
 REPLICATES: Final = 400
@@ -21,7 +22,7 @@ Weights = Sequence[int]
 """How often each bucket was drawn in one replicate."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Interval:
     """A figure with its 95 % bootstrap interval."""
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from llmrouter.core.configuration import RouterConfig
 from llmrouter.core.errors import ConfigurationInvalid, FieldError
 from llmrouter.core.ledger import ConfigurationVersion
+from llmrouter.core.records import record
 from llmrouter.policy.seeds import as_document
 from llmrouter.policy.table import RoutingTable, compile_table
 
@@ -23,7 +23,7 @@ Read = Callable[[Mapping[str, Any], str], RouterConfig]
 SOURCE = "candidate"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Change:
     """One value that a candidate sets: a path into the document, and JSON; None removes an entry
     that has a name of its own."""
@@ -36,7 +36,7 @@ class Change:
         return f"{'.'.join(self.path)}={json.dumps(self.value, ensure_ascii=False)}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Candidate:
     """A configuration to try.  ``base_version`` is the version that it was made from."""
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from llmrouter.core.ids import show_id
 from llmrouter.core.ledger import AttemptRow
+from llmrouter.core.records import record
 from llmrouter.core.replay import LoggedRequest, ReplayWindow
 from llmrouter.core.routing import Target
 from llmrouter.core.usage import BILLED_CLASSES, INPUT_CLASSES, OUTPUT_CLASSES, Usage
@@ -32,7 +33,7 @@ Progress = Callable[[int, int], None]
 """Told how many of how many requests are done."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Differs:
     """A request that came out otherwise."""
 

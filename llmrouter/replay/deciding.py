@@ -6,7 +6,6 @@ Nobody is called: what a classifier behind a network said is taken from the reco
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from llmrouter.core.clock import FakeClock
@@ -17,6 +16,7 @@ from llmrouter.core.events import (
     RequestValidated,
     RouteSelected,
 )
+from llmrouter.core.records import record
 from llmrouter.core.replay import LoggedRequest
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import Classification, Decision, Mode
@@ -48,7 +48,7 @@ _ADDRESSED: Final[Mapping[str, AddressedDialect]] = {
 _SESSION_HEADER: Final = "x-session-id"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Decided:
     """What was decided, or would have been; ``error`` is the code of a refusal."""
 
@@ -65,7 +65,7 @@ class Decided:
         return tuple(name for name, refused in self.candidates if refused is None)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Repeated:
     """A logged request, decided again.  ``selected`` is the event that tells of the decision, with
     which a live replay asks a provider."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from llmrouter.core.ledger import RequestRow
+from llmrouter.core.records import record
 from llmrouter.core.replay import LoggedRequest, ReplayResult, ReplayWindow
 from llmrouter.core.routing import Target
 from llmrouter.replay.again import Again, DecidesAgain
@@ -51,7 +52,7 @@ class Progress:
     budget_is_spent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LiveMeans:
     """What one live replay is carried out with; ``world`` is the past, before its first request."""
 

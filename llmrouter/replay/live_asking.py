@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
@@ -14,6 +13,7 @@ from llmrouter.core.errors import NotFound
 from llmrouter.core.ids import RequestIds
 from llmrouter.core.latency import Tail
 from llmrouter.core.ledger import AvailabilityRows, RequestRow
+from llmrouter.core.records import record
 from llmrouter.core.replay import ReplayAsked, ReplayRow
 from llmrouter.core.routing import AttemptKind, Target
 from llmrouter.dialects.registry import DIALECTS, codec
@@ -94,7 +94,7 @@ class LiveStore(Protocol):
         """Which process of the ledger's we are."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LiveReplays:
     """What live replays are made with."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 from llmrouter.core.errors import FieldError, InvalidRequest
+from llmrouter.core.records import record
 from llmrouter.core.replay import MAX_OUTPUT_TOKENS, Baseline, LiveAsked, ReplayWindow
 from llmrouter.core.usage import nusd_from_usd
 
@@ -17,7 +18,7 @@ _UNBOUNDED: Final = FieldError(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LiveOptions:
     """How a live replay goes.
 
@@ -38,7 +39,7 @@ class LiveOptions:
     allows_unknown_prices: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LiveOrder:
     """A live replay as it was asked for; it is kept as the replay's options."""
 

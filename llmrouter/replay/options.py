@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Literal
 
+from llmrouter.core.records import record
 from llmrouter.core.replay import ReplayWindow
 
 Breakers = Literal["then", "ignore"]
@@ -15,7 +16,7 @@ Prices = Literal["then", "today"]
 """At which prices both sides are counted: those of the requests, or the candidate's own."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReplayOptions:
     """Which requests, and what counts."""
 

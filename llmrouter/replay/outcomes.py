@@ -8,9 +8,9 @@ answered others in the window.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from llmrouter.core.ledger import AttemptRow
+from llmrouter.core.records import record
 from llmrouter.core.replay import LoggedRequest
 from llmrouter.core.routing import Target
 
@@ -18,7 +18,7 @@ _ANSWERING = ("chat", "hedge")
 _MOVED_ON = ("failed",)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Expected:
     """Who would have answered.  ``as_then`` is the attempt that was really made with it;
     ``failed`` are those that would have failed before, as they did then."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NamedTuple
 
 from llmrouter.core.ledger import AttemptRow
 from llmrouter.core.prices import PriceCard
+from llmrouter.core.records import record
 from llmrouter.core.replay import LoggedRequest, ReplayResult
 from llmrouter.core.routing import Target
 from llmrouter.core.usage import Usage
@@ -37,7 +38,7 @@ class Timing(NamedTuple):
     elsewhere: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Projector:
     """Projects results under a candidate, from the history of a window.
 

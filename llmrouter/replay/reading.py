@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from heapq import nsmallest
 from typing import Final
 
+from llmrouter.core.records import record
 from llmrouter.core.replay import LoggedRequest, ReplayWindow
 from llmrouter.replay.ports import Log
 from llmrouter.replay.world import Due, World
@@ -16,7 +16,7 @@ _IDS_AT_ONCE: Final = 20_000
 _MASK: Final = (1 << 64) - 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Read:
     """A request at the moment of its decision, and its body; None when that is not kept.
 

@@ -12,6 +12,7 @@ from llmrouter.core.configuration import BreakerConfig
 from llmrouter.core.events import RequestClassified
 from llmrouter.core.ids import RequestIds
 from llmrouter.core.ledger import RequestRow
+from llmrouter.core.records import record
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import DialectName, Target
 from llmrouter.dialects.wire import Dialect
@@ -127,7 +128,7 @@ class _AsDecided:
         exchange.emit(selected)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sent:
     """What became of one request; ``row`` is its row in the ledger.
 
@@ -142,7 +143,7 @@ class Sent:
     was_sent: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Letter:
     """What is sent: a body in its dialect, under a configuration; ``provider`` where the address
     named one, ``decided`` where it is settled already whom to ask."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, cast
 
 import orjson
 
 from llmrouter.core.events import RequestReceived
+from llmrouter.core.records import record
 from llmrouter.core.replay import ReplayResult
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import DialectName
@@ -21,7 +22,7 @@ from llmrouter.replay.paying import Case, OverBudget, Payer
 from llmrouter.replay.sending import Letter, Sent
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stages:
     """The call stage for answers, and the one that books its attempts as a judge's."""
 
@@ -29,7 +30,7 @@ class Stages:
     judge: Stage
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tables:
     """The configuration that is tried, and the running one, under which the old targets and the
     judge are asked."""

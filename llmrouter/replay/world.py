@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from typing import Final
 
 from llmrouter.core.events import BreakerHalfOpened, ServerStarted, TargetCooldown
 from llmrouter.core.ids import id_floor
+from llmrouter.core.records import record
 from llmrouter.core.replay import LoggedRequest, PastAttempt, PastEvent, PastTurn
 from llmrouter.core.routing import Target
 from llmrouter.pipeline.ports import Keyring
@@ -31,7 +31,7 @@ the order of time is given up rather than memory."""
 WATCHED_PAGES: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Due:
     """A request at the moment of its decision."""
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
+from llmrouter.core.records import record
 from llmrouter.core.usage import nusd_from_usd
 from llmrouter.reports.invoice_shapes import SHAPES, InvoiceMeasure, Shape, shape_of
 
@@ -31,7 +32,7 @@ class InvoiceUnreadable(ValueError):
     """The file is no invoice that we can read; the text says where, and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Invoice:
     """What a vendor says: sums by day (UTC) and model, of the measures that its file has."""
 

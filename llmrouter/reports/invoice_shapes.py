@@ -6,8 +6,10 @@ Seen in exports that people published; docs/reports.md says where each is downlo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal, get_args
+
+from llmrouter.core.records import record
 
 InvoiceMeasure = Literal["cost_usd", "requests", "input_tokens", "output_tokens"]
 """What is compared with the ledger."""
@@ -15,7 +17,7 @@ InvoiceMeasure = Literal["cost_usd", "requests", "input_tokens", "output_tokens"
 INVOICE_MEASURES: Final[tuple[InvoiceMeasure, ...]] = get_args(InvoiceMeasure)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Shape:
     """A kind of CSV file.
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Final, Literal
 
 from llmrouter.core.days import DaySpan
+from llmrouter.core.records import record
 from llmrouter.core.usage import usd_from_nusd
 from llmrouter.reports.invoice import ALL_MODELS, Amounts, Invoice, Line, plain_model
 from llmrouter.reports.invoice_shapes import InvoiceMeasure
@@ -20,7 +21,7 @@ BILLED_OUTCOMES: Final = frozenset({"succeeded", "interrupted", "cancelled"})
 """Calls that vendors count: the others they refused, or never saw."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tolerance:
     """What is still the same: a share of the invoice's amount, or so many nano-dollars."""
 
@@ -33,7 +34,7 @@ class Tolerance:
         return abs(invoiced - booked) <= max(Decimal(least), abs(invoiced) * self.share)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Difference:
     """One amount of one day and model that is not the same on both sides.
 
@@ -54,7 +55,7 @@ class Difference:
         return "not on the invoice" if self.invoiced is None else "differs"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reconciliation:
     """The outcome: how many lines were held against each other, what differs, and the totals."""
 

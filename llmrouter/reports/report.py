@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from markupsafe import Markup
 
 from llmrouter.core.days import DaySpan
+from llmrouter.core.records import record
 
 ReportKind = Literal["costs", "latency", "errors", "categories", "savings"]
 
@@ -26,7 +26,7 @@ Value = str | int | float | None
 Row = tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Column:
     """``name`` carries the unit and is for programs, ``title`` is for people.
 
@@ -39,7 +39,7 @@ class Column:
     for_programs: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Table:
     """Rows under their columns; ``total`` sums up what can be summed up."""
 
@@ -50,7 +50,7 @@ class Table:
     total: Row | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Report:
     """Tables, the notes without which they would mislead, and charts for a page."""
 
@@ -69,7 +69,7 @@ class Report:
         return not any(table.rows for table in self.tables)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Question:
     """What a report is asked for; ``baseline`` is the model that savings are held against."""
 

@@ -8,7 +8,7 @@ has removed cannot be compared and is left out.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from itertools import groupby
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Table, func, select
 from llmrouter.core.events import Event, read_event
 from llmrouter.core.ids import id_floor, show_id
 from llmrouter.core.ledger import AttemptRow, RequestRow
+from llmrouter.core.records import record
 from llmrouter.policy.fold import fold_request
 from llmrouter.store import schema
 from llmrouter.store.expiry import removed_before
@@ -36,7 +37,7 @@ MOST_DIFFERENCES: Final = 100
 _DAY_US: Final = 86_400_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Difference:
     """``where`` is a request, an attempt or a row of sums; ``found`` is what the ledger says and
     ``expected`` what follows from what is below it."""
@@ -47,7 +48,7 @@ class Difference:
     expected: object
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Audit:
     """What was compared, and the first differences of all that were ``counted``."""
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
+from llmrouter.core.records import record
 from llmrouter.store import migrate
 from llmrouter.store.claim import claim
 from llmrouter.store.engine import DatabaseAddress, explained, open_for_writing
 from llmrouter.store.errors import DatabaseInUse, DatabaseTooNew, DatabaseUnwritable
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Condition:
     """``revision`` is None while nothing was created; ``holder`` is who writes it just now, None
     when nobody does."""

@@ -11,7 +11,6 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -25,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool, QueuePool
 
 from llmrouter.core.errors import Overloaded
+from llmrouter.core.records import record
 from llmrouter.store.errors import (
     AddressInvalid,
     DatabaseDamaged,
@@ -57,7 +57,7 @@ _POSTGRES_READER: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DatabaseAddress:
     """A database that we can use.  ``path`` is SQLite's file, None for PostgreSQL."""
 

@@ -8,12 +8,12 @@ is noted in ``retention``, so that a missing row can be told from one that was r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from sqlalchemy import Connection, delete, select, update
 
 from llmrouter.core.ids import id_floor
+from llmrouter.core.records import record
 from llmrouter.store import schema
 
 STEP: Final = 200
@@ -24,7 +24,7 @@ _DAY_US: Final = 86_400_000_000
 Kept = Literal["requests", "events"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RowLimits:
     """How many days requests and their events are kept; None is for ever."""
 
@@ -32,7 +32,7 @@ class RowLimits:
     events_days: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Expired:
     """How much was removed: ``requests`` with everything of theirs, ``events`` those of so many
     requests that stay.  ``more`` says that another step has something to do."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, Table, func, select, text
 from sqlalchemy.exc import OperationalError
 
+from llmrouter.core.records import record
 from llmrouter.store import schema
 from llmrouter.store.engine import kind_of
 from llmrouter.store.expiry import removed_before
@@ -16,7 +16,7 @@ BODY_TABLES: Final = ("body", "message", "response_state")
 """What is kept of requests' bodies; all else is what a request takes without them."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TableSize:
     """``stored_bytes`` is with its indexes; None where SQLite was built without `dbstat`."""
 
@@ -25,7 +25,7 @@ class TableSize:
     stored_bytes: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Inventory:
     """``free_bytes`` are in the file and unused (`db vacuum` gives them back; None on PostgreSQL);
     ``bytes_per_request`` is without bodies.  Moments are those of requests, None without any."""

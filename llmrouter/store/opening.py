@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from llmrouter.core.clock import Clock
 from llmrouter.core.ids import RequestIds
+from llmrouter.core.records import record
 from llmrouter.store import migrate
 from llmrouter.store.claim import Claim, claim
 from llmrouter.store.engine import (
@@ -36,7 +37,7 @@ from llmrouter.store.versions import ConfigurationVersions
 from llmrouter.store.writer import LedgerSettings, LedgerWriter
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StoreSettings:
     """Everything that a server may set about its database.
 
@@ -53,7 +54,7 @@ class StoreSettings:
     node: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Store:
     """An open database.  ``recovered`` requests were closed as `abandoned` when it was opened;
     ``shared`` says whether other processes may write it, too."""

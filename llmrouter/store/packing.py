@@ -10,12 +10,12 @@ import hashlib
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
 from llmrouter.core.ledger import RequestRow
+from llmrouter.core.records import record
 from llmrouter.store.records import ID_SHIFT
 
 MESSAGE_LISTS: Final = ("messages", "input", "contents")
@@ -33,7 +33,7 @@ _COMPRESS_FROM_BYTES: Final = 160  # below this zlib makes more than it saves
 _LEVEL: Final = 3  # a third of the default level's time for some 5 % more bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BodyPolicy:
     """Which requests' bodies are kept: a share of them, or of those that went wrong."""
 
@@ -74,7 +74,7 @@ def read_policy(text: str) -> BodyPolicy:
             )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PackedBody:
     """A body without its messages, and the messages as JSON by their hashes."""
 

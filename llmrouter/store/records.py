@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from llmrouter.core.events import (
     AccountLocked,
@@ -14,12 +13,13 @@ from llmrouter.core.events import (
 )
 from llmrouter.core.ids import EPOCH_MS, NODE_BITS, SEQUENCE_BITS
 from llmrouter.core.ledger import AccountLockRow, BreakerRow, CooldownRow, RequestRecord
+from llmrouter.core.records import record
 
 ID_SHIFT = NODE_BITS + SEQUENCE_BITS
 """By how many bits an id's milliseconds are shifted."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Opening:
     """Events of a request that goes on; ``first_seq`` is the place of the first of them."""
 
@@ -28,7 +28,7 @@ class Opening:
     first_seq: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Noted:
     """Events that belong to no request, each with an id of its own, and breakers set by hand."""
 

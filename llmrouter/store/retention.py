@@ -7,12 +7,12 @@ much longer than the oldest body, and no writer that takes it for stored can be 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Connection, Table, delete, func, select, update
 
 from llmrouter.core.ids import id_floor
+from llmrouter.core.records import record
 from llmrouter.store import schema
 from llmrouter.store.packing import FRESH_FOR
 
@@ -25,7 +25,7 @@ STEP_OVER_SIZE: Final = 50
 _DAY_US: Final = 86_400_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BodyLimits:
     """How long bodies are kept, and how much room they may take together."""
 
@@ -37,7 +37,7 @@ class BodyLimits:
         return self.megabytes * 2**20
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Purged:
     """What one step removed; ``more`` says that another step has something to do."""
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import DBAPIError
 
 from llmrouter.core.ledger import AccountLockRow, BreakerRow, CooldownRow
+from llmrouter.core.records import field_names
 from llmrouter.store import schema
 from llmrouter.store.batch import Batch, BatchMaker, without
 from llmrouter.store.changes import AVAILABILITY
@@ -35,9 +36,9 @@ _TURNS: Final = 0x6C6C6D74  # "llmt"; the first half of the advisory lock of eac
 
 _request_tuple: Final = attrgetter(*REQUEST_COLUMNS)
 _attempt_tuple: Final = attrgetter(*ATTEMPT_COLUMNS)
-_breaker_tuple: Final = attrgetter(*BreakerRow.__slots__)
-_lock_tuple: Final = attrgetter(*AccountLockRow.__slots__)
-_cooldown_tuple: Final = attrgetter(*CooldownRow.__slots__)
+_breaker_tuple: Final = attrgetter(*field_names(BreakerRow))
+_lock_tuple: Final = attrgetter(*field_names(AccountLockRow))
+_cooldown_tuple: Final = attrgetter(*field_names(CooldownRow))
 
 
 class Scribe:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from llmrouter.core.records import record
 
 Unit = Literal["text", "number", "tokens", "USD", "ms", "µs", "time", "date", "true/false", "JSON"]
 """What a column's values are; a time is ISO 8601 in UTC with milliseconds."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ViewColumn:
     """One column: its name, its unit, what it says, and the expression behind it."""
 
@@ -19,7 +20,7 @@ class ViewColumn:
     sql: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class View:
     """A view: one row per what, its columns, and where they come from."""
 

@@ -12,10 +12,10 @@ import queue
 import threading
 from asyncio import Future
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from llmrouter.core.records import record
 from llmrouter.store.faults import is_databases_fault, reason_of
 from llmrouter.store.records import Payload
 from llmrouter.store.scribe import MAX_BATCH, Scribe
@@ -52,7 +52,7 @@ class Entry:
         file."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Job:
     """Something else to be done by the thread; its outcome is reported."""
 

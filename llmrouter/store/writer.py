@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
@@ -21,6 +20,7 @@ from llmrouter.core.errors import Overloaded
 from llmrouter.core.events import Event, LedgerDegraded, LedgerRestored
 from llmrouter.core.ids import RequestIds
 from llmrouter.core.ledger import BreakerRow, RequestRecord
+from llmrouter.core.records import record
 from llmrouter.store.faults import is_databases_fault
 from llmrouter.store.records import Noted, Opening, Payload, waiting_bytes
 from llmrouter.store.scribe import Scribe
@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 _SPILL_AT_ONCE: Final = 500
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LedgerSettings:
     """How long and how much may wait."""
 

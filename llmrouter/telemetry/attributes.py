@@ -7,7 +7,6 @@ https://github.com/open-telemetry/semantic-conventions-genai
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ from llmrouter.core.events import AttemptFailed, AttemptSucceeded, RequestFinish
 from llmrouter.core.finished import FinishedRequest
 from llmrouter.core.ids import show_id
 from llmrouter.core.ledger import AttemptRow, RequestRow
+from llmrouter.core.records import record
 from llmrouter.core.usage import usd_from_nusd
 
 Value = str | bool | int | float | tuple[str, ...]
@@ -25,7 +25,7 @@ _US_PER_S: Final = 1_000_000
 _PORTS: Final = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Told:
     """What the events of a request say that its rows do not."""
 

@@ -6,8 +6,9 @@ https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from llmrouter.core.records import record
 
 Signal = Literal["traces", "metrics"]
 
@@ -15,7 +16,7 @@ SIGNALS: Final[tuple[Signal, ...]] = ("traces", "metrics")
 PROTOCOL: Final = "http/protobuf"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wanted:
     """The signals to export, and what was asked for and cannot be done."""
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from dataclasses import dataclass
 from typing import NamedTuple, assert_never
 
 import httpx
 
 from llmrouter.core.clock import Clock, SystemClock
 from llmrouter.core.errors import AttemptError
+from llmrouter.core.records import record
 from llmrouter.core.upstream import UpstreamCall
 from llmrouter.settings.values import HttpClient
 from llmrouter.upstream.carrier import Carrier
@@ -33,7 +33,7 @@ class _Trust(NamedTuple):
     ca_file: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Carriers:
     """``pooled`` reuses connections; ``fresh`` never does."""
 

@@ -7,15 +7,15 @@ Clients write the ``/v1`` prefix once, twice or not at all, and may name a provi
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
 
+from llmrouter.core.records import record
 from llmrouter.core.routing import DialectName
 
 Operation = Literal["chat", "count"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Endpoint:
     """What a path asks for.  ``path`` is without prefixes, as it stands in the ledger."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ from llmrouter.core.errors import (
     Unauthorized,
     UnsupportedMedia,
 )
+from llmrouter.core.records import record
 from llmrouter.web.connection import is_framed_twice
 
 Area = Literal["public", "client", "admin"]
@@ -28,7 +28,7 @@ LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
 _CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Guard:
     """The rules of one server.
 

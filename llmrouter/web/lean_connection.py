@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 
+from llmrouter.core.records import record
 from llmrouter.web.asgi import AsgiApp
 from llmrouter.web.lean_reply import refusal
 from llmrouter.web.lean_request import BadRequest, Headers, RequestHead, RequestReader
@@ -28,7 +28,7 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Terms:
     """What a connection needs to know; ``scope`` is what ASGI says of it in each request."""
 

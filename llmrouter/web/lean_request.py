@@ -7,10 +7,11 @@ smuggling), so whatever could be read in two ways is refused.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+
+from llmrouter.core.records import record
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -41,7 +42,7 @@ class BadRequest(Exception):
         self.status = status
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RequestHead:
     """What stands before a body.  Header names are in lower case.
 

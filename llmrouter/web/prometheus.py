@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from llmrouter.core.conventions import CHAT, provider_name
 from llmrouter.core.histogram import upper_edges_us
+from llmrouter.core.records import record
 from llmrouter.core.usage import NUSD_PER_USD
 from llmrouter.store.queries.totals import Total
 
@@ -27,7 +27,7 @@ Sample = tuple[str, Labels, float]
 """A suffix of the family's name, labels, and the value."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Family:
     """A metric: its name, what it says, and its samples."""
 

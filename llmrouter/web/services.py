@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from quart import current_app
@@ -12,6 +11,7 @@ from llmrouter.core.clock import Clock
 from llmrouter.core.configuration import nearest
 from llmrouter.core.errors import NotFound
 from llmrouter.core.ids import RequestIds
+from llmrouter.core.records import record
 from llmrouter.core.replay import LiveAsked, ReplayAsked, ReplayKind, ReplayRow
 from llmrouter.core.routing import DialectName
 from llmrouter.dialects.wire import Dialect
@@ -48,7 +48,7 @@ class ReplayDesk(Protocol):
         """Goes on with a live one.  Raises `NotFound`, `Conflict` and `InvalidRequest`."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Services:
     """One server's parts, joined by `llmrouter.bootstrap`."""
 

@@ -8,7 +8,7 @@ interleave tool calls; `llmrouter.dialects.sequence` puts them one after the oth
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Literal, assert_never
 
 from llmrouter.core.chat.parts import (
@@ -22,6 +22,7 @@ from llmrouter.core.chat.parts import (
     Text,
     ToolCall,
 )
+from llmrouter.core.records import record
 from llmrouter.core.usage import Usage
 
 FinishReason = Literal[
@@ -36,7 +37,7 @@ FinishReason = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Started:
     """``id``, ``model`` and ``created_s`` (Unix seconds) as the provider said them; and at which
     service, where it says so before it counts anything."""
@@ -47,24 +48,24 @@ class Started:
     service_tier: str | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TextDelta:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CitationDelta:
     """Belongs to the text part that is open; where none is, it opens one."""
 
     citation: Citation
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReasoningDelta:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SignatureDelta:
     """Completes the reasoning part that is open; without one, a reasoning part without text."""
 
@@ -72,24 +73,24 @@ class SignatureDelta:
     origin: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RefusalDelta:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PartEnded:
     """The open text or reasoning part is complete; what follows is another one."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PartProduced:
     """A part that came in one piece: a picture, sound, a file, encrypted reasoning."""
 
     part: Image | Audio | File | Reasoning
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ToolCallStarted:
     """``call`` numbers the calls of this reply; the other deltas of the call carry it."""
 
@@ -101,18 +102,18 @@ class ToolCallStarted:
     origin: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ArgumentsDelta:
     call: int
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ToolCallEnded:
     call: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Finished:
     """``stop_sequence`` is the one that was met; ``explanation`` says why a model refused.
 
@@ -125,7 +126,7 @@ class Finished:
     closes: bool = field(default=False, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UsageReported:
     """The tokens so far; the last report counts.  ``cost_nusd`` is what the client is told,
     ``service_tier`` the service at which they were made, where the provider says it."""
@@ -153,7 +154,7 @@ Delta = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reply:
     """A whole reply."""
 

@@ -6,18 +6,20 @@ it takes no part in comparisons.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
+from llmrouter.core.records import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class CacheHint:
     """A provider may cut its prompt cache here; ``ttl`` as said (``5m``, ``1h``), or unsaid."""
 
     ttl: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Citation:
     """Where a text comes from: a page (``url``) or one of the request's documents.
 
@@ -32,7 +34,7 @@ class Citation:
     end: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Inline:
     """Bytes inside the request; ``data`` is base64."""
 
@@ -40,21 +42,21 @@ class Inline:
     data: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Remote:
     """Bytes at an address that the provider fetches."""
 
     url: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Uploaded:
     """Bytes that lie at one provider already; no other one knows the id."""
 
     file_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlainText:
     """A document that is text."""
 
@@ -65,7 +67,7 @@ MediaSource = Inline | Remote | Uploaded
 FileSource = Inline | Remote | Uploaded | PlainText
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Text:
     text: str
     cache: CacheHint | None = None
@@ -73,7 +75,7 @@ class Text:
     at: str = field(default="", compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Image:
     """``detail`` is how closely to look: low, high, auto."""
 
@@ -83,7 +85,7 @@ class Image:
     at: str = field(default="", compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Audio:
     """``transcript`` belongs to audio that a model produced."""
 
@@ -93,7 +95,7 @@ class Audio:
     at: str = field(default="", compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class File:
     """A document; ``context`` is said of it to the model, ``cite`` asks for citations of it."""
 
@@ -105,7 +107,7 @@ class File:
     at: str = field(default="", compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reasoning:
     """What a model thought.
 
@@ -121,7 +123,7 @@ class Reasoning:
     at: str = field(default="", compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ToolCall:
     """A model asks for a tool.
 
@@ -139,7 +141,7 @@ class ToolCall:
     at: str = field(default="", compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ToolResult:
     """What a tool gave back for the call ``call_id``; ``name`` is the tool's, where known."""
 
@@ -152,7 +154,7 @@ class ToolResult:
     at: str = field(default="", compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Refusal:
     """A model's words for why it does not answer."""
 

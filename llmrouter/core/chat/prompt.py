@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from llmrouter.core.chat.parts import CacheHint, Part, Text
+from llmrouter.core.records import record
 
 Role = Literal["system", "user", "assistant", "tool"]
 """``system`` is an instruction in the midst of a conversation (the leading ones are
@@ -23,7 +24,7 @@ EFFORTS: tuple[Effort, ...] = ("none", "minimal", "low", "medium", "high", "xhig
 """Least first."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Message:
     """One turn; ``name`` tells speakers of one role apart."""
 
@@ -33,7 +34,7 @@ class Message:
     at: str = field(default="", compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tool:
     """A tool that the client runs.
 
@@ -51,7 +52,7 @@ class Tool:
     at: str = field(default="", compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ToolChoice:
     """Whether tools may or must be called; with ``names``, only those."""
 
@@ -59,7 +60,7 @@ class ToolChoice:
     names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sampling:
     temperature: float | None = None
     top_p: float | None = None
@@ -69,7 +70,7 @@ class Sampling:
     seed: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Thinking:
     """How much a model may think before it answers.
 
@@ -83,12 +84,12 @@ class Thinking:
     shown: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class JsonObject:
     """The answer is some JSON object."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class JsonSchema:
     """The answer is JSON of this schema."""
 
@@ -101,7 +102,7 @@ class JsonSchema:
 OutputFormat = JsonObject | JsonSchema
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PromptCache:
     """Hints for the whole prompt: requests of one ``key`` share a cache, kept for ``retention``;
     ``automatic`` lets the provider choose where to cut."""
@@ -111,7 +112,7 @@ class PromptCache:
     automatic: CacheHint | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ChatPrompt:
     """A whole request, but for the model and the credentials."""
 

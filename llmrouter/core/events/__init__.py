@@ -8,7 +8,7 @@ kinds to classes; `llmrouter.policy.fold` turns a request's events back into its
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 from llmrouter.core.events.attempts import (
@@ -50,6 +50,7 @@ from llmrouter.core.events.requests import (
     RequestValidated,
     RouteSelected,
 )
+from llmrouter.core.records import record
 
 __all__ = [
     "EVENT_TYPES",
@@ -129,7 +130,7 @@ EVENT_TYPES: Mapping[str, type[EventData]] = {
 """Every kind of event by its name."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Event:
     """A fact with its moment: ``dt_us`` after the request was received."""
 

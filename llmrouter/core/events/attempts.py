@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from llmrouter.core.records import record
 from llmrouter.core.routing import AttemptKind, AttemptOutcome
 from llmrouter.core.usage import BILLED_CLASSES, CostBasis, Usage, UsageSource
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AttemptStarted:
     """A call to a target is about to be sent; ``n`` counts from 1 within the request.
 
@@ -31,7 +31,7 @@ class AttemptStarted:
     translation_notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AttemptFirstToken:
     """The first semantic delta arrived; from here on there is no fallback."""
 
@@ -40,7 +40,7 @@ class AttemptFirstToken:
     first_token_us: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _AttemptEnded:
     """What is known of an attempt once it is over; durations count from its start.
 
@@ -82,14 +82,14 @@ class _AttemptEnded:
         return Usage(**{name: getattr(self, name) for name in BILLED_CLASSES})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AttemptSucceeded(_AttemptEnded):
     """An attempt delivered a whole answer."""
 
     kind: ClassVar[str] = "attempt.succeeded"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AttemptFailed(_AttemptEnded):
     """An attempt delivered none, or broke off; ``counted`` says that its breaker counts it."""
 
@@ -101,7 +101,7 @@ class AttemptFailed(_AttemptEnded):
     counted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AttemptRepriced:
     """An attempt's cost was computed anew; what it was said to cost stands beside it."""
 
@@ -115,7 +115,7 @@ class AttemptRepriced:
     previous_price_id: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FallbackTaken:
     """The next target was asked; ``reason`` is the error class that made it so."""
 
@@ -125,7 +125,7 @@ class FallbackTaken:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HedgeTaken:
     """The next target was asked beside a slow one, which had given no token for ``after_ms``;
     ``basis`` is where that comes from: ``p95`` (the ledger) or ``configured``."""
@@ -137,7 +137,7 @@ class HedgeTaken:
     basis: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RetryWithheld:
     """After attempt ``n`` the target would have been asked once more, or another one beside it
     (``reason`` is then ``hedge``), had its retry budget not been spent."""

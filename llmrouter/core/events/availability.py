@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from llmrouter.core.records import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class TargetCooldown:
     """A provider asked for a pause; the target is passed over until then (wall clock, µs)."""
 
@@ -16,7 +17,7 @@ class TargetCooldown:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AccountLocked:
     """A credential was refused or is out of money; all its models are passed over."""
 
@@ -27,7 +28,7 @@ class AccountLocked:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AccountUnlocked:
     """A locked credential worked again or was reset."""
 
@@ -37,7 +38,7 @@ class AccountUnlocked:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BreakerOpened:
     """A target failed too often; it is passed over until ``until_us`` (wall clock)."""
 
@@ -48,7 +49,7 @@ class BreakerOpened:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BreakerHalfOpened:
     """The wait is over; one probe is let through."""
 
@@ -56,7 +57,7 @@ class BreakerHalfOpened:
     target: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BreakerClosed:
     """A probe succeeded; the target is used again."""
 
@@ -64,7 +65,7 @@ class BreakerClosed:
     target: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BreakerReset:
     """Somebody closed the breaker by hand."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
+from llmrouter.core.records import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class ConfigActivated:
     """A configuration version became the running one."""
 
@@ -18,7 +19,7 @@ class ConfigActivated:
     note: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConfigRejected:
     """A configuration was offered and did not validate; the running one stays."""
 
@@ -27,7 +28,7 @@ class ConfigRejected:
     errors: tuple[Mapping[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LedgerDegraded:
     """Rows could not be written and went to the spill file."""
 
@@ -35,7 +36,7 @@ class LedgerDegraded:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LedgerRestored:
     """Rows are written again; ``replayed`` of them came from the spill file."""
 
@@ -43,7 +44,7 @@ class LedgerRestored:
     replayed: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ServerStarted:
     """A server process took up work; ``recovered`` requests were closed as abandoned."""
 
@@ -53,7 +54,7 @@ class ServerStarted:
     recovered: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ServerStopped:
     """A server process ended in order."""
 
@@ -63,7 +64,7 @@ class ServerStopped:
     cut: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ClockJumped:
     """The machine's clock was set, or the machine slept; ``by_us`` is negative when it went back.
 

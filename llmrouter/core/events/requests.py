@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, Literal
 
+from llmrouter.core.records import record
 from llmrouter.core.routing import DecidedBy, Ending, Mode, Purpose, ResolvedBy
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RequestReceived:
     """A request arrived; written before anything is sent upstream.
 
@@ -30,7 +31,7 @@ class RequestReceived:
     provider: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RequestValidated:
     """The body was understood."""
 
@@ -45,7 +46,7 @@ class RequestValidated:
     client: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RequestRejected:
     """The request was refused before anything was sent upstream."""
 
@@ -57,7 +58,7 @@ class RequestRejected:
     errors: tuple[Mapping[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RequestClassified:
     """A category was chosen; ``fell_back_from`` lists modes that were asked and could not."""
 
@@ -73,7 +74,7 @@ class RequestClassified:
     fell_back_from: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RouteSelected:
     """The candidates in order, each ``{target, account, refused, detail}``.
 
@@ -91,7 +92,7 @@ class RouteSelected:
     switch: Mapping[str, str | int | None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RequestQueued:
     """The target carried as many attempts as it may (``limits.concurrent_requests``): the request
     waited for a place, and got one, or moved on."""
@@ -102,7 +103,7 @@ class RequestQueued:
     outcome: Literal["admitted", "timed_out", "queue_full"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RequestFinished:
     """The terminal event.  ``served_by`` is the attempt whose answer the client got."""
 
@@ -117,7 +118,7 @@ class RequestFinished:
     stage_us: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RequestRecovered:
     """A killed process left the request open; it was closed as ``abandoned`` at start-up."""
 
@@ -125,7 +126,7 @@ class RequestRecovered:
     recovered_us: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RequestCorrected:
     """Somebody said which category a request belongs to; ``request`` is its shown id.
 

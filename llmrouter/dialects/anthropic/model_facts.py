@@ -9,8 +9,9 @@ together.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
+
+from llmrouter.core.records import record
 
 ThinkingForm = Literal["none", "budget", "adaptive", "adaptive_only"]
 
@@ -19,7 +20,7 @@ _FAMILY_FIRST = re.compile(r"claude-[a-z]+-(\d{1,2})(?:[-.](\d{1,2}))?(?!\d)")
 _VERSION_FIRST = re.compile(r"claude-(\d)(?:[-.](\d))?(?!\d)")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ModelFacts:
     """``takes_both_samplings`` is about temperature together with top_p."""
 

@@ -6,12 +6,12 @@ What a model takes of either is in `llmrouter.dialects.anthropic.model_facts`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from llmrouter.core.chat.losses import Losses
 from llmrouter.core.chat.parts import Reasoning, ToolCall
 from llmrouter.core.chat.prompt import ChatPrompt, Effort, Sampling, Thinking
+from llmrouter.core.records import record
 from llmrouter.dialects.anthropic.model_facts import ModelFacts
 from llmrouter.dialects.fields import compact
 
@@ -38,7 +38,7 @@ _EFFORTS: Mapping[Effort, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WrittenThinking:
     """The members ``thinking`` and ``output_config.effort``."""
 

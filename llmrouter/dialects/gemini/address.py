@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote
 
+from llmrouter.core.records import record
 from llmrouter.dialects.wire import RequestAddress
 
 Operation = Literal["generateContent", "streamGenerateContent", "countTokens"]
@@ -20,7 +20,7 @@ _METHOD = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class GeminiAddress:
     """An address of the API, read."""
 

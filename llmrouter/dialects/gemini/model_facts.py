@@ -8,8 +8,9 @@ https://ai.google.dev/gemini-api/docs/thought-signatures.  Read 2026-11-21.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
+
+from llmrouter.core.records import record
 
 _NAME = re.compile(r"gemini-(\d+)(?:\.(\d+))?")
 _FIRST_WITH_BUDGETS = (2, 5)
@@ -18,7 +19,7 @@ _FIRST_WITH_LEVELS = (3, 0)
 ThinkingLevel = Literal["minimal", "low", "medium", "high"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Budget:
     """How many tokens of thinking a model takes; ``can_be_zero`` turns it off."""
 
@@ -27,7 +28,7 @@ class Budget:
     can_be_zero: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ModelFacts:
     """A model thinks by ``levels``, by ``budget``, or (neither) not at all.
 

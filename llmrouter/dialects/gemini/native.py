@@ -7,12 +7,12 @@ taken out, which the API would answer with a 400.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from llmrouter.core.chat.losses import Losses
 from llmrouter.core.chat.sealing import is_sealed
 from llmrouter.core.configuration import Quirk
+from llmrouter.core.records import record
 from llmrouter.core.requests import ChatRequest
 from llmrouter.dialects.documents import read_json, write_document
 from llmrouter.dialects.framing import Frame, Framing
@@ -27,7 +27,7 @@ from llmrouter.dialects.wire import UNKNOWN_TARGET, CostOf, OutgoingRequest, Tar
 _SIGNATURES = ("thoughtSignature", "thought_signature")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NativeCodec:
     """A `llmrouter.dialects.wire.Codec` that changes next to nothing.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from llmrouter.core.configuration import Quirk
+from llmrouter.core.records import record
 from llmrouter.core.requests import ChatRequest
 from llmrouter.dialects.documents import read_json, write_document
 from llmrouter.dialects.framing import Frame, Framing
@@ -20,7 +20,7 @@ _GROWING = ("content", "thinking", "response", "tool_calls", "images", "logprobs
 """Members that come in pieces; of all others the last one counts."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NativeCodec:
     """A `llmrouter.dialects.wire.Codec` that changes next to nothing.
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from html import unescape
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from llmrouter.core.errors import AttemptError, RouterError
+from llmrouter.core.records import record
 from llmrouter.dialects.sse import encode_event
 
 MAX_MESSAGE_CHARACTERS = 2_000
@@ -24,7 +24,7 @@ EXCERPT_BYTES = 512
 _TITLE = re.compile(rb"<title[^>]*>([^<]{1,400})", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProviderError:
     """A provider's own words, within bounds."""
 

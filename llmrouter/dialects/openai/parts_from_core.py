@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, assert_never
 
 from llmrouter.core.chat.losses import Losses
@@ -24,13 +23,14 @@ from llmrouter.core.chat.parts import (
     Uploaded,
 )
 from llmrouter.core.chat.prompt import ChatPrompt, Message
+from llmrouter.core.records import record
 from llmrouter.dialects.fields import compact
 from llmrouter.dialects.interpreter import WriteTarget
 
 _AUDIO_FORMATS = {"audio/mpeg": "mp3", "audio/mp3": "mp3", "audio/x-wav": "wav"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MessageWriter:
     """Writes messages for one provider."""
 

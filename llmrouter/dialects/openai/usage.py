@@ -6,10 +6,10 @@ Imitators differ in what their figures include; where they say a total, it settl
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from llmrouter.core.records import record
 from llmrouter.core.usage import Usage, nusd_from_usd
 
 MAX_TOKENS = 10**12
@@ -54,7 +54,7 @@ _SEARCHES: tuple[_Path, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReportedUsage:
     """What a usage object says.
 

@@ -7,10 +7,11 @@ comes back to the client as the call that it knows.  Forms: openai-python 3.54, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from llmrouter.core.chat.prompt import Tool
+from llmrouter.core.records import record
 from llmrouter.dialects.documents import write_document
 from llmrouter.dialects.fields import Fields, read_object
 
@@ -22,7 +23,7 @@ def _schema(required: list[str], **properties: Any) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": required}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ClientTool:
     """``payload`` is the member of a call that holds what the model asked for.
 

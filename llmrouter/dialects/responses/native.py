@@ -7,11 +7,11 @@ the API would answer with a 400.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from llmrouter.core.chat.losses import Losses
 from llmrouter.core.configuration import Quirk
+from llmrouter.core.records import record
 from llmrouter.core.requests import ChatRequest
 from llmrouter.dialects.documents import read_json, write_document
 from llmrouter.dialects.interpreter import origin_name
@@ -22,7 +22,7 @@ from llmrouter.dialects.responses.seals import Seal, read_seal
 from llmrouter.dialects.wire import UNKNOWN_TARGET, CostOf, OutgoingRequest, TargetFacts
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NativeCodec:
     """A `llmrouter.dialects.wire.Codec` that changes next to nothing."""
 

@@ -2,10 +2,10 @@
 belong to."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from math import exp, log2
 
+from llmrouter.core.records import record
 from llmrouter.policy.classifier.features import fold, is_spaceless, split, window
 from llmrouter.policy.classifier.lexicon import Lexicon
 from llmrouter.policy.classifier.reading import Reading
@@ -44,7 +44,7 @@ _BOUND_VOTES = 1.0
 _BOUND_SHARE = 0.45
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Match:
     """Probabilities with the custom categories in them, and the evidence when one of them wins."""
 
@@ -53,7 +53,7 @@ class Match:
     evidence: tuple[Evidence, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Vocabulary:
     """The words of one custom category with their worth, and the topics bound to it."""
 
@@ -88,7 +88,7 @@ def _without_overlaps(found: Mapping[str, float]) -> dict[str, float]:
     }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CustomMatcher:
     """All custom categories of a configuration, ready to be matched."""
 

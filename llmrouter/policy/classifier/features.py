@@ -14,8 +14,9 @@ them:
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import pairwise
+
+from llmrouter.core.records import record
 
 HEAD_CHARACTERS = 1300
 TAIL_CHARACTERS = 500
@@ -88,7 +89,7 @@ def fold(text: str) -> str:
     return text.lower() if text.isascii() else text.lower().translate(_FOLDINGS)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Words:
     """A text taken apart: distinct words, word pairs, and character n-grams of spaceless scripts.
 

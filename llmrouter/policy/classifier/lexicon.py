@@ -6,10 +6,10 @@ words to custom categories. The format of the word lists is described in `words/
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from importlib import resources
 from types import MappingProxyType
 
+from llmrouter.core.records import record
 from llmrouter.policy.classifier.features import Words, fold, is_spaceless
 
 BASE_FILES = ("programming.txt", "reasoning.txt", "everyday.txt")
@@ -30,7 +30,7 @@ _ARTICLES = ("وال", "بال", "لل", "ال", "و")
 _HEBREW_PREFIXES = "והבלמשכ"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entries:
     """The words of one concept in one language, folded: whole words and pairs, beginnings,
     spaceless n-grams."""
@@ -40,7 +40,7 @@ class Entries:
     spaceless: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lexicon:
     """All concepts, indexed by word."""
 

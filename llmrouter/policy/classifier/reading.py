@@ -1,7 +1,6 @@
 """One text, read: the features that the weights speak about."""
 
-from dataclasses import dataclass
-
+from llmrouter.core.records import record
 from llmrouter.policy.classifier.features import Words, fold, split, units, window
 from llmrouter.policy.classifier.lexicon import Lexicon
 from llmrouter.policy.classifier.marks import marks
@@ -18,7 +17,7 @@ _CROSSED_MARKS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reading:
     """The features of one text: named ones (`!mark`, `@concept`), units, and what they were
     found by."""

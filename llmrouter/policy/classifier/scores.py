@@ -1,8 +1,9 @@
 """What the local classifier answers: probabilities, and the evidence that carried them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import exp
+
+from llmrouter.core.records import record
 
 CODE = "code"
 REASONING = "reasoning"
@@ -16,7 +17,7 @@ CONTINUITY_CHARACTERS = 120
 found)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Evidence:
     """A word or feature that spoke for a category; `weight` is what it added to the category's
     log-odds."""
@@ -26,7 +27,7 @@ class Evidence:
     weight: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scores:
     """Calibrated probabilities by category (they sum to 1), and the strongest evidence for the
     winner.
@@ -40,7 +41,7 @@ class Scores:
     standing: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CustomCategory:
     """A category that exists only by its user's words."""
 

@@ -11,11 +11,12 @@ import struct
 import sys
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import resources
 from math import sqrt
 from typing import NamedTuple
 from zlib import crc32
+
+from llmrouter.core.records import record
 
 MAGIC = b"LRC1"
 FILE_NAME = "weights.bin"
@@ -32,7 +33,7 @@ class Hit(NamedTuple):
     weights: tuple[int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Weights:
     """What training found: weights of log-odds, and the figures that calibrate them."""
 

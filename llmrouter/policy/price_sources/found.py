@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from llmrouter.core.records import record
 from llmrouter.policy.stated_prices import StatedPrice
 
 Catalogue = Mapping[str, Iterable[str]]
 """Model ids by provider: those that a person uses, whatever the source calls them."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Skipped:
     """A model whose price was not taken over, and why."""
 
@@ -19,7 +19,7 @@ class Skipped:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Found:
     """Everything that a source says."""
 

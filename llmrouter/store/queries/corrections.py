@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from llmrouter.core.events import RequestCorrected
 from llmrouter.core.ids import id_floor
+from llmrouter.core.records import record
 from llmrouter.store.schema import event
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CorrectionCount:
     """How often a category was corrected to another, by the mode that had decided; a correction
     to the same category confirms it."""

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from llmrouter.core.records import record
 from llmrouter.store.rollups import hour_of
 from llmrouter.store.schema import usage_hour, usage_mode, usage_total
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Metrics:
     """Counts of requests, and what they took.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import and_, literal_column
@@ -12,11 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from llmrouter.core.events import RequestRejected
 from llmrouter.core.ids import id_floor
 from llmrouter.core.ledger import RequestRow
+from llmrouter.core.records import record
 from llmrouter.store.queries.rows import request_row, select_requests
 from llmrouter.store.schema import event, request
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rejection:
     """A refused request and every fault that was found in it."""
 

@@ -8,11 +8,12 @@ from typing import Any, Final
 from sqlalchemy import Row, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from llmrouter.core.records import field_names
 from llmrouter.core.replay import ReplayResult, ReplayRow
 from llmrouter.store.schema import replay_results, replays
 
-REPLAY_COLUMNS: Final = tuple(ReplayRow.__slots__)
-RESULT_COLUMNS: Final = tuple(ReplayResult.__slots__)
+REPLAY_COLUMNS: Final = field_names(ReplayRow)
+RESULT_COLUMNS: Final = field_names(ReplayResult)
 
 
 async def replay_list(

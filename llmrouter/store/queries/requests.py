@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -23,6 +22,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from llmrouter.core.ids import id_floor
 from llmrouter.core.ledger import RequestRow
+from llmrouter.core.records import record
 from llmrouter.core.routing import Ending, Purpose
 from llmrouter.store.queries.rows import request_row, select_requests
 from llmrouter.store.schema import request, usage_day
@@ -30,7 +30,7 @@ from llmrouter.store.schema import request, usage_day
 _DAY_US: Final = 86_400_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RequestFilter:
     """Which requests; None is any.
 
@@ -50,7 +50,7 @@ class RequestFilter:
         return self.purpose == "live" and sum(value is not None for value in named) > 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RequestPage:
     """Requests, newest first; ``next_before`` begins the next page, None ends the list."""
 

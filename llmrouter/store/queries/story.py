@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from llmrouter.core.ledger import AttemptRow, RequestRow
+from llmrouter.core.records import record
 from llmrouter.store.queries.rows import (
     attempt_row,
     request_row,
@@ -19,7 +19,7 @@ from llmrouter.store.queries.rows import (
 from llmrouter.store.schema import attempt, event, request
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StoredEvent:
     """An event as it is kept; members at their defaults are left out of ``data``."""
 
@@ -29,7 +29,7 @@ class StoredEvent:
     data: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RequestStory:
     """What is known of a request; ``request`` is None while it goes on."""
 

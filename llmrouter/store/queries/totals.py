@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from llmrouter.core.records import record
 from llmrouter.store.queries.usage import histogram_columns
 from llmrouter.store.schema import MEASURES, usage_total
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Total:
     """Live requests of one kind; empty text is what they did not have.
 

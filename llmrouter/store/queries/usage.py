@@ -4,13 +4,13 @@ but for its number of days."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from sqlalchemy import Row, Table, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from llmrouter.core.days import DaySpan
+from llmrouter.core.records import record
 from llmrouter.store.schema import HISTOGRAM_BITS, usage_attempt_day, usage_day, usage_decision_day
 
 Dimension = Literal[
@@ -38,7 +38,7 @@ _TABLES: Final[Mapping[str, Table]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Asked:
     """A question: sums of which measures, over what, by what.
 
@@ -53,7 +53,7 @@ class Asked:
     live_only: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sums:
     """One group: its values in the order of `Asked.by` (None is "has none"), and the sums."""
 
