@@ -79,10 +79,25 @@ def counts(database_url: str, whole: set[str]) -> list[Count]:
     return found
 
 
-def attempts(database_url: str) -> int:
-    """How many attempts the ledger has."""
+def of_calls(database_url: str, sent: int) -> list[Count]:
+    """Whether every call that the provider got is in the ledger; ``sent`` is their number.
+
+    A call whose start was not committed yet when its process was killed is in no ledger: starts
+    are queued before anything is sent, and nobody waits for them.
+    """
     with _ask(database_url) as ask:
-        return _number(ask("SELECT count(*) FROM attempt"))
+        attempts = _number(ask("SELECT count(*) FROM attempt"))
+        # Sent once more, and not another attempt: the connection was closed as we took it.
+        again = _number(
+            ask("SELECT count(*) FROM event WHERE CAST(data AS TEXT) LIKE '%\"conn_retry\"%'")
+        )
+    return [
+        Count("calls that the provider got", sent),
+        Count("of them, sent again because an idle connection was closed", again),
+        Count(
+            "of them, cut off by a kill before their start was committed", sent - attempts - again
+        ),
+    ]
 
 
 def _number(rows: Sequence[Any]) -> int:

@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,9 +21,20 @@ GREETING = b"llmrouter listens on"
 """Said once it takes requests, with all its workers."""
 WORKER_GREETING = b"takes requests"
 
+ONE_ALONE = 0.3
+"""The share of kills, of several workers, that hit a single one."""
+
+WHILE_STARTING = 0.1
+"""The share of kills after which the next start is killed, too, which is not counted."""
+STARTING_S = 1.5
+
 CONFIGURATION = {
     "routing": {"mode": "keywords"},
-    "combos": {"mixed": {"models": ["lab/flaky", "lab/steady"]}},
+    "combos": {
+        "mixed": {"models": ["lab/flaky", "lab/steady"]},
+        "doomed": {"models": ["lab/doomed", "lab/steady"]},
+    },
+    "models": {"lab/doomed": {"breaker": {"recovery_timeout_s": 300}}},
     "breaker": {"recovery_timeout_s": 2},
     "timeouts": {"connect_s": 2, "headers_s": 2, "first_token_s": 2, "idle_s": 2, "total_s": 15},
 }
@@ -39,9 +50,46 @@ class Router:
     database_url: str
     workers: int = 1
     _process: subprocess.Popen[bytes] = field(init=False)
+    _said: int = field(init=False, default=0)
 
     def start(self) -> None:
         """Starts it, and waits until it takes requests."""
+        self._begin()
+        self._await(GREETING)
+
+    def kill(self, chance: random.Random) -> None:
+        """Kills it at some moment, and has it running again.
+
+        Sometimes again while it starts; of several workers sometimes one alone, which its
+        supervisor starts again.
+        """
+        if self.workers > 1 and chance.random() < ONE_ALONE:
+            self.kill_one(chance)
+            self.await_return()
+            return
+        self._kill_all()
+        while chance.random() < WHILE_STARTING:
+            self._begin()
+            time.sleep(STARTING_S * chance.random())
+            self._kill_all()
+        self.start()
+
+    def kill_one(self, chance: random.Random) -> None:
+        """Kills a worker, or the only process."""
+        self._said = self._log.stat().st_size
+        if self.workers == 1:
+            self._kill_all()
+        else:
+            os.kill(chance.choice(self._workers()), signal.SIGKILL)
+
+    def await_return(self) -> None:
+        """After `kill_one`: has as many processes as before, and waits until they take requests."""
+        if self.workers == 1:
+            self.start()
+        else:
+            self._await(WORKER_GREETING)
+
+    def _begin(self) -> None:
         config = self.folder / "config.json"
         lab = {
             "base_url": f"http://127.0.0.1:{self.provider_port}/v1",
@@ -59,31 +107,27 @@ class Router:
         if self.workers > 1:
             command += ["--workers", str(self.workers)]
         with self._log.open("ab") as log:
-            said = log.tell()
+            self._said = log.tell()
             self._process = subprocess.Popen(
                 command, env={**os.environ, **ours}, stdout=log, stderr=log
             )
-        self._await(GREETING, said)
 
-    def kill(self, chance: random.Random) -> None:
-        """Kills it, or one of its workers, which its supervisor starts again."""
-        if self.workers == 1:
-            self._process.kill()
-            self._process.wait()
-            self.start()
-            return
-        said = self._log.stat().st_size
-        os.kill(chance.choice(self._workers()), signal.SIGKILL)
-        self._await(WORKER_GREETING, said)
+    def _kill_all(self) -> None:
+        """Every process at once, as a machine does that fails."""
+        workers = self._workers() if self.workers > 1 else []
+        for process in (self._process.pid, *workers):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        self._process.wait()
 
     @property
     def _log(self) -> Path:
         return self.folder / "router.log"
 
-    def _await(self, words: bytes, said: int) -> None:
-        """Waits for words in the log, behind what was said before."""
+    def _await(self, words: bytes) -> None:
+        """Waits for words in the log, behind what was said before the last start or end."""
         deadline = time.monotonic() + START_S
-        while words not in self._log.read_bytes()[said:]:
+        while words not in self._log.read_bytes()[self._said :]:
             if (status := self._process.poll()) is not None:
                 raise RuntimeError(f"the router ended with status {status}; see {self._log}")
             if time.monotonic() > deadline:

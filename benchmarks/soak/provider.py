@@ -1,7 +1,7 @@
 """A provider that fails in every way, by chance: ``python -m benchmarks.soak.provider PORT SEED``.
 
-The model ``steady`` is always answered well.  ``flaky`` is, two times in three.  A line with the
-number of calls so far is written for each SIGUSR1.
+The model ``steady`` is always answered well, ``flaky`` two times in three, ``doomed`` never.  A
+line with the number of calls so far is written for each SIGUSR1.
 """
 
 from __future__ import annotations
@@ -129,9 +129,13 @@ class Provider:
         writer.close()
 
     def _script(self, request: Request) -> Fault:
-        if request.get("model") == "flaky" and self._chance.random() < 1 / 3:
-            return self._chance.choice(FAULTS)
-        return good
+        match request.get("model"):
+            case "doomed":
+                return refusal(500)
+            case "flaky" if self._chance.random() < 1 / 3:
+                return self._chance.choice(FAULTS)
+            case _:
+                return good
 
 
 def _completion(request: Request) -> dict[str, Any]:

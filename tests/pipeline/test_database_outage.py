@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from llmrouter.store.engine import read_address
-from tests.conftest import PostgresServer
+from tests.postgres import PostgresServer
 from tests.provider import Provider, answer, status
 from tests.running import RunningRouter, eventually, lab, running_router
 
 Outage = Callable[[PostgresServer], AbstractContextManager[None]]
 
 
-@contextlib.contextmanager
-def stopped(server: PostgresServer) -> Iterator[None]:
-    """No server at all."""
-    server.stop()
-    try:
-        yield
-    finally:
-        server.start()
-
-
 async def ready(router: RunningRouter) -> bool:
     return (await router.http.get("/health/ready")).status_code == 200
 
 
-@pytest.mark.parametrize("outage", [stopped, PostgresServer.frozen], ids=["stopped", "frozen"])
+@pytest.mark.parametrize(
+    "outage", [PostgresServer.stopped, PostgresServer.frozen], ids=["stopped", "frozen"]
+)
 async def test_nodes_go_on_and_catch_up(
     outage: Outage, fragile_server: PostgresServer, tmp_path: Path
 ) -> None:
