@@ -18,6 +18,8 @@ _LENGTH = 13
 # Crockford's base32: no i, l, o or u, so that an id survives being read aloud.
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _VALUES = {character: value for value, character in enumerate(_ALPHABET)}
+_PAIRS = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
+"""Ten bits at once: an id is written for every request."""
 
 
 class RequestIds:
@@ -60,8 +62,12 @@ def id_floor(at_us: int) -> int:
 
 def show_id(request_id: int) -> str:
     """``req_`` and 13 characters, for people and for headers."""
-    characters = [_ALPHABET[request_id >> (5 * place) & 31] for place in range(_LENGTH)]
-    return _PREFIX + "".join(reversed(characters))
+    return (
+        f"{_PREFIX}{_ALPHABET[request_id >> 60]}"
+        f"{_PAIRS[request_id >> 50 & 1023]}{_PAIRS[request_id >> 40 & 1023]}"
+        f"{_PAIRS[request_id >> 30 & 1023]}{_PAIRS[request_id >> 20 & 1023]}"
+        f"{_PAIRS[request_id >> 10 & 1023]}{_PAIRS[request_id & 1023]}"
+    )
 
 
 def read_id(shown: str) -> int | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 from llmrouter.core.errors import Overloaded
 from llmrouter.core.records import record
@@ -51,17 +50,16 @@ class Traffic:
         if len(self._live) > self._max_requests:
             raise Overloaded(f"{self._max_requests} requests are under way already")
 
-    @contextmanager
-    def carrying(self, exchange: Exchange) -> Iterator[None]:
-        """Counts an exchange as live."""
+    def begin(self, exchange: Exchange) -> None:
+        """Counts an exchange as live, until its `end`."""
         self._live.add(exchange)
         self._idle.clear()
-        try:
-            yield
-        finally:
-            self._live.discard(exchange)
-            if not self._live:
-                self._idle.set()
+
+    def end(self, exchange: Exchange) -> None:
+        """The exchange has had its last byte."""
+        self._live.discard(exchange)
+        if not self._live:
+            self._idle.set()
 
     async def drain(self, grace_s: float) -> Drained:
         """Takes no new exchange, waits for the live ones, then cuts what is left."""

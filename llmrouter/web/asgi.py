@@ -2,40 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Protocol
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+"""Names in lower case, in the order they came in."""
+
 LINE = "llmrouter.line"
 """The scope's extension under which a server of ours tells more than ASGI does."""
 
 
 class Line(Protocol):
-    """What a lean connection knows of a request, without a task or a clock to find it out."""
+    """A lean connection's own words for one request and its reply.
+
+    What ASGI says in messages, for which an application needs coroutines, tasks and clocks, is
+    asked and told here by plain calls, because nothing has to be waited for.
+    """
 
     is_read: bool
     """The whole request has arrived."""
 
     @property
-    def is_full(self) -> bool:
-        """Whether `send` would wait for the client."""
+    def headers(self) -> Mapping[str, str]:
+        """The request's headers, as `header_mapping` gives them."""
+
+    @property
+    def is_free(self) -> bool:
+        """Whether the client is there, and takes what it is sent."""
 
     def on_gone(self, tell: Callable[[], None]) -> None:
         """Calls ``tell`` when the client leaves before its reply has ended."""
+
+    def body(self) -> bytes:
+        """What has arrived of the body and was not taken yet."""
+
+    def start(self, status: int, headers: Mapping[str, str]) -> None:
+        """Settles status and headers, whose names are in lower case; they go out with the first
+        part of the body.
+
+        Raises ``ValueError`` for headers that HTTP cannot carry.
+        """
+
+    def write(self, data: bytes, *, is_last: bool) -> None:
+        """A part of the reply's body, however free the line is."""
 
 
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 """Frameworks type the three in ways of their own."""
 
 
-def header_mapping(scope: Scope) -> dict[str, str]:
-    """The request's headers, names in lower case; repeated ones are joined by commas."""
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in scope["headers"]:
-        name = raw_name.decode("latin-1").lower()
-        value = raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return headers
+def header_mapping(headers: Headers) -> dict[str, str]:
+    """The headers by name; repeated ones are joined by commas."""
+    mapping = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
+    if len(mapping) == len(headers):
+        return mapping
+    joined: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        joined[name] = f"{joined[name]}, {value}" if name in joined else value
+    return joined

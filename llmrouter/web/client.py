@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import partial
 
 from llmrouter.core.errors import BodyTooLarge, RequestTimeout
 from llmrouter.pipeline.exchange import Exchange
 from llmrouter.pipeline.ports import ClientGone
 from llmrouter.pipeline.tasks import Tasks
-from llmrouter.web.asgi import Message
+from llmrouter.web.asgi import Line, Message
 from llmrouter.web.connection import Connection
 
 BODY_TIMEOUT_S = 60.0
@@ -22,7 +21,8 @@ STALL_TIMEOUT_S = 60.0
 
 
 class AsgiClient:
-    """Reads the body once, sends the reply, and watches for the client's leaving."""
+    """Reads the body once, sends the reply, and watches for the client's leaving; in messages,
+    which any server understands."""
 
     def __init__(self, connection: Connection) -> None:
         self.started = False
@@ -30,22 +30,23 @@ class AsgiClient:
         self._body_read = asyncio.Event()
 
     async def body(self, limit_bytes: int) -> bytes:
-        """The whole body; refuses by its declared length before reading any of it."""
+        """The whole body, within its limit and its time."""
+        body = await self._arriving(limit_bytes)
+        self._body_read.set()
+        return body
+
+    async def _arriving(self, limit_bytes: int) -> bytes:
+        """The body as it comes; refuses by its declared length before reading any of it."""
         declared = self._connection.headers.get("content-length", "")
         if declared.isdigit() and int(declared) > limit_bytes:
             raise _too_large(limit_bytes)
-        line = self._connection.line
-        if line is not None and line.is_read:
-            return await self._read(limit_bytes)
         try:
             async with asyncio.timeout(BODY_TIMEOUT_S):
-                body = await self._read(limit_bytes)
+                return await self._read(limit_bytes)
         except TimeoutError:
             raise RequestTimeout(
                 f"the request body did not arrive within {BODY_TIMEOUT_S:.0f} s"
             ) from None
-        self._body_read.set()
-        return body
 
     async def _read(self, limit_bytes: int) -> bytes:
         parts: list[bytes] = []
@@ -62,18 +63,9 @@ class AsgiClient:
             if not message.get("more_body", False):
                 return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    @contextmanager
-    def watched(self, exchange: Exchange, tasks: Tasks) -> Iterator[None]:
-        """Cuts the exchange when the client leaves."""
-        if self._connection.line is not None:
-            self._connection.line.on_gone(partial(exchange.cut, "disconnected"))
-            yield
-            return
-        watcher = tasks.spawn(self._watch(exchange), name="watch client")
-        try:
-            yield
-        finally:
-            watcher.cancel()
+    def watch(self, exchange: Exchange, tasks: Tasks) -> asyncio.Task[None] | None:
+        """Cuts the exchange when the client leaves; gives what has to be stopped afterwards."""
+        return tasks.spawn(self._watch(exchange), name="watch client")
 
     async def _watch(self, exchange: Exchange) -> None:
         """Runs beside the exchange, and waits for the body to be read first."""
@@ -84,13 +76,7 @@ class AsgiClient:
 
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
         self.started = True
-        await self._connection.send(
-            {
-                "type": "http.response.start",
-                "status": status,
-                "headers": [(k.encode("latin-1"), v.encode("latin-1")) for k, v in headers.items()],
-            }
-        )
+        await self._connection.start(status, headers)
 
     async def send(self, data: bytes) -> None:
         await self._pass_on({"type": "http.response.body", "body": data, "more_body": True})
@@ -99,15 +85,51 @@ class AsgiClient:
         await self._pass_on({"type": "http.response.body", "body": data, "more_body": False})
 
     async def _pass_on(self, message: Message) -> None:
-        line = self._connection.line
-        if line is not None and not line.is_full:
-            await self._connection.send(message)
-            return
         try:
             async with asyncio.timeout(STALL_TIMEOUT_S):
                 await self._connection.send(message)
         except TimeoutError:
             raise ClientGone from None
+
+
+class LineClient(AsgiClient):
+    """The same on a lean connection: while nothing has to be waited for, there are no messages,
+    tasks and clocks."""
+
+    def __init__(self, connection: Connection, line: Line) -> None:
+        self.started = False
+        self._connection = connection
+        self._line = line
+
+    async def body(self, limit_bytes: int) -> bytes:
+        if not self._line.is_read:
+            return await self._arriving(limit_bytes)
+        body = self._line.body()
+        if len(body) > limit_bytes:
+            raise _too_large(limit_bytes)
+        return body
+
+    def watch(self, exchange: Exchange, tasks: Tasks) -> None:
+        self._line.on_gone(partial(exchange.cut, "disconnected"))
+
+    async def send(self, data: bytes) -> None:
+        if self._line.is_free:
+            self._line.write(data, is_last=False)
+        else:
+            await super().send(data)
+
+    async def end(self, data: bytes = b"") -> None:
+        if self._line.is_free and self._line.is_read:
+            self._line.write(data, is_last=True)
+        else:
+            await super().end(data)
+
+
+def client_on(connection: Connection) -> AsgiClient:
+    """The client, reached in the shortest way that its connection knows."""
+    if connection.line is None:
+        return AsgiClient(connection)
+    return LineClient(connection, connection.line)
 
 
 def _too_large(limit_bytes: int) -> BodyTooLarge:

@@ -11,7 +11,16 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from llmrouter.web.asgi import LINE, Line, Message, Receive, Scope, Send, header_mapping
+from llmrouter.web.asgi import (
+    LINE,
+    Headers,
+    Line,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    header_mapping,
+)
 
 SHORT_BODY_BYTES = 2**20
 SHORT_BODY_S = 1.0
@@ -21,7 +30,7 @@ DISCARD_S = 5.0
 
 def is_framed_twice(headers: Mapping[str, str]) -> bool:
     """Whether a proxy in front may see the body end elsewhere, and a further request behind it."""
-    return "content-length" in headers and "transfer-encoding" in headers
+    return "transfer-encoding" in headers and "content-length" in headers
 
 
 class Connection:
@@ -30,51 +39,83 @@ class Connection:
     Each reply carries an ``x-request-id``: its own, or a new one.
     """
 
+    __slots__ = (
+        "_end",
+        "_granted",
+        "_has_ended",
+        "_new_id",
+        "_receive",
+        "_send",
+        "headers",
+        "line",
+    )
+
     def __init__(
         self, scope: Scope, receive: Receive, send: Send, *, new_id: Callable[[], str]
     ) -> None:
-        self.headers = header_mapping(scope)
         self.line: Line | None = scope.get("extensions", {}).get(LINE)
+        self.headers = header_mapping(scope["headers"]) if self.line is None else self.line.headers
         self._receive = receive
         self._send = send
         self._new_id = new_id
-        self._granted: list[tuple[bytes, bytes]] = []
-        self._all_read = asyncio.Event()
-        self._is_framed_twice = is_framed_twice(self.headers)
-        if not self._announces_body():
-            self._all_read.set()
+        self._granted: Mapping[str, str] = {}
+        self._has_ended = False
+        self._end: asyncio.Event | None = None
+
+    @property
+    def is_read(self) -> bool:
+        """Whether nothing of the request is still to come."""
+        if self._has_ended:
+            return True
+        return not self._announces_body() if self.line is None else self.line.is_read
 
     def grant(self, headers: Mapping[str, str]) -> None:
         """Adds headers to the reply."""
-        self._granted += [(k.encode("latin-1"), v.encode("latin-1")) for k, v in headers.items()]
+        self._granted = headers
 
     async def receive(self) -> Message:
         """The next message from the client."""
         message = await self._receive()
         if message["type"] == "http.disconnect" or not message.get("more_body", False):
-            self._all_read.set()
+            self._has_ended = True
+            if self._end is not None:
+                self._end.set()
         return message
+
+    async def start(self, status: int, headers: Mapping[str, str]) -> None:
+        """Settles a reply's status and headers, whose names are in lower case."""
+        added = await self._added(is_identified="x-request-id" in headers)
+        if added:
+            headers = {**headers, **added}
+        if self.line is not None and self.line.is_free:
+            self.line.start(status, headers)
+        else:
+            start = {"type": "http.response.start", "status": status, "headers": _raw(headers)}
+            await self._send(start)
 
     async def send(self, message: Message) -> None:
         """A message to the client."""
         if message["type"] == "http.response.start":
-            await self._send({**message, "headers": await self._headers(message)})
-        elif self._all_read.is_set() or message.get("more_body", False):
+            own: Headers = [*message["headers"]]
+            added = await self._added(is_identified=any(name == b"x-request-id" for name, _ in own))
+            await self._send({**message, "headers": own + _raw(added)})
+        elif message.get("more_body", False) or self.is_read:
             await self._send(message)
         else:
             await self._send({**message, "more_body": True})
             await self._discard(DISCARD_S)
             await self._send({**message, "body": b""})
 
-    async def _headers(self, message: Message) -> list[tuple[bytes, bytes]]:
-        headers = [*message["headers"], *self._granted]
-        if not any(name == b"x-request-id" for name, _ in headers):
-            headers.append((b"x-request-id", self._new_id().encode()))
-        if not self._all_read.is_set() and self._is_short():
+    async def _added(self, *, is_identified: bool) -> Mapping[str, str]:
+        """The headers that a reply carries beside its own."""
+        added = self._granted
+        if not is_identified:
+            added = {**added, "x-request-id": self._new_id()}
+        if not self.is_read and self._is_short():
             await self._discard(SHORT_BODY_S)
-        if not self._all_read.is_set() or self._is_framed_twice:
-            headers.append((b"connection", b"close"))
-        return headers
+        if not self.is_read or is_framed_twice(self.headers):
+            added = {**added, "connection": "close"}
+        return added
 
     def _announces_body(self) -> bool:
         return self.headers.get("content-length", "0") != "0" or (
@@ -87,13 +128,18 @@ class Connection:
 
     async def _discard(self, within_s: float) -> None:
         """Reads on; who else reads may see the end first."""
+        self._end = asyncio.Event()
         reading = asyncio.create_task(self._read_on())
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
-                await self._all_read.wait()
+                await self._end.wait()
         reading.cancel()
         await asyncio.wait([reading])
 
     async def _read_on(self) -> None:
-        while not self._all_read.is_set():
+        while not self._has_ended:
             await self.receive()
+
+
+def _raw(headers: Mapping[str, str]) -> Headers:
+    return [(k.encode("latin-1"), v.encode("latin-1")) for k, v in headers.items()]

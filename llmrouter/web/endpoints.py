@@ -7,12 +7,16 @@ Clients write the ``/v1`` prefix once, twice or not at all, and may name a provi
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Literal
 
 from llmrouter.core.records import record
 from llmrouter.core.routing import DialectName
 
 Operation = Literal["chat", "count"]
+
+KNOWN_PATHS = 256
+"""As many are told apart without looking closely; clients ask the same few again and again."""
 
 
 @record
@@ -47,6 +51,7 @@ _PROVIDER = re.compile(r"/providers/(?P<provider>[^/]+)(?P<rest>/.+)")
 _LISTS = re.compile(r"/(?:v1beta/)?models(?:/.+)?|/api/(?:tags|show|ps|version)")
 
 
+@lru_cache(maxsize=KNOWN_PATHS)
 def find_endpoint(path: str) -> Endpoint | None:
     """The chat endpoint that a POST to this path asks for; None when it is none."""
     plain = plain_path(path)

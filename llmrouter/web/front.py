@@ -21,7 +21,7 @@ from llmrouter.pipeline.runner import Pipeline
 from llmrouter.pipeline.tasks import Tasks
 from llmrouter.pipeline.traffic import Traffic
 from llmrouter.web.asgi import AsgiApp, Receive, Scope, Send
-from llmrouter.web.client import AsgiClient
+from llmrouter.web.client import AsgiClient, client_on
 from llmrouter.web.connection import Connection
 from llmrouter.web.endpoints import Endpoint, Operation, find_endpoint, is_client_path, plain_path
 from llmrouter.web.guard import Area, Guard, is_preflight, refusal_headers
@@ -79,10 +79,10 @@ class Front:
         except RouterError as error:
             self._traffic.turned_away += 1
             body, headers = dialect.error_body(error), refusal_headers(error)
-            await _answer(AsgiClient(connection), error.status, body, headers)
+            await _answer(client_on(connection), error.status, body, headers)
             return
         if is_preflight(method, connection.headers):
-            await _answer(AsgiClient(connection), 204)
+            await _answer(client_on(connection), 204)
             return
         if endpoint is None:
             inner_scope = {**scope, "path": _inner_path(path)}
@@ -98,7 +98,7 @@ class Front:
         key_id: str | None,
         connection: Connection,
     ) -> None:
-        client, headers = AsgiClient(connection), connection.headers
+        client, headers = client_on(connection), connection.headers
         client_id = headers.get("x-request-id") or headers.get("x-client-request-id")
         exchange.caller = Caller(
             endpoint=endpoint.path,
@@ -109,8 +109,14 @@ class Front:
             client_request_id=client_id[:CLIENT_REQUEST_ID_CHARACTERS] if client_id else None,
             provider=endpoint.provider,
         )
-        with self._traffic.carrying(exchange), client.watched(exchange, self._tasks):
+        watcher = client.watch(exchange, self._tasks)
+        self._traffic.begin(exchange)
+        try:
             await self._pipelines[endpoint.operation].run(exchange, client)
+        finally:
+            self._traffic.end(exchange)
+            if watcher is not None:
+                watcher.cancel()
 
     def _shown_id(self) -> str:
         return show_id(self._ids.next())

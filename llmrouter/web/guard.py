@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -25,6 +26,9 @@ Area = Literal["public", "client", "admin"]
 """``public``: health alone.  ``client``: what a client's key opens.  ``admin``: the rest."""
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
+KNOWN_HOSTS = 64
+"""As many Host headers are taken apart once; honest clients write one or two."""
+
 _CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -64,8 +68,8 @@ class Guard:
     def grants(self, method: str, headers: Mapping[str, str]) -> dict[str, str]:
         """The CORS headers for a page of an allowed origin; none for any other, so that browsers
         keep replies from it."""
-        origin = headers.get("origin", "")
-        if origin.lower() not in self.origins:
+        origin = headers.get("origin")
+        if origin is None or origin.lower() not in self.origins:
             return {}
         granted = {"access-control-allow-origin": origin, "vary": "Origin"}
         if not is_preflight(method, headers):
@@ -95,14 +99,13 @@ class Guard:
     def _check_host(self, host: str) -> None:
         # A page on a foreign name that resolves to this machine (DNS rebinding) still sends its
         # own name here.
-        if self.loopback_only or len(self.hosts) > len(LOOPBACK_NAMES):
-            name = urlsplit(f"//{host}").hostname or ""
-            if name.lower() not in self.hosts:
-                raise Forbidden(
-                    f"Host `{host[:100]}` is not one of this server's names; "
-                    "add it to LLMROUTER_ALLOWED_HOSTS",
-                    code="host_not_allowed",
-                )
+        takes_any = not self.loopback_only and len(self.hosts) == len(LOOPBACK_NAMES)
+        if not takes_any and _host_name(host) not in self.hosts:
+            raise Forbidden(
+                f"Host `{host[:100]}` is not one of this server's names; "
+                "add it to LLMROUTER_ALLOWED_HOSTS",
+                code="host_not_allowed",
+            )
 
     def _check_origin(self, headers: Mapping[str, str]) -> None:
         origin = headers.get("origin")
@@ -153,10 +156,22 @@ def refusal_headers(error: RouterError) -> dict[str, str]:
     return headers
 
 
+@lru_cache(maxsize=KNOWN_HOSTS)
+def _host_name(host: str) -> str:
+    """The name in a Host header, in lower case; empty when there is none."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:  # brackets that do not hold an address
+        return ""
+
+
 def _check_media_type(headers: Mapping[str, str]) -> None:
     # Only types that a browser sends without asking first are refused: a form on a foreign page
     # cannot set application/json.  A body without any type comes from curl -d-less tools.
-    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    content_type = headers.get("content-type", "")
+    if content_type == "application/json":
+        return
+    media_type = content_type.partition(";")[0].strip().lower()
     has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
     if media_type == "application/json" or media_type.endswith("+json"):
         return
@@ -167,8 +182,8 @@ def _check_media_type(headers: Mapping[str, str]) -> None:
 
 
 def _check_coding(headers: Mapping[str, str]) -> None:
-    coding = headers.get("content-encoding", "identity").strip().lower()
-    if coding not in ("", "identity"):
+    coding = headers.get("content-encoding")
+    if coding is not None and coding.strip().lower() not in ("", "identity"):
         raise UnsupportedMedia(
             f"Content-Encoding `{coding[:100]}` is not read; send the body uncompressed"
         )

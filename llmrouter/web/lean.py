@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable
 
 from hypercorn.asyncio import run as hypercorn
 from hypercorn.asyncio.tcp_server import MAX_RECV, TCPServer
@@ -17,7 +18,7 @@ from hypercorn.utils import parse_socket_addr
 
 from llmrouter.web.asgi import Receive, Scope, Send
 from llmrouter.web.lean_connection import LeanConnection, Terms
-from llmrouter.web.lean_request import Headers
+from llmrouter.web.lean_reply import header_lines
 
 
 class LeanConfig(Config):
@@ -26,17 +27,18 @@ class LeanConfig(Config):
     def __init__(self) -> None:
         super().__init__()
         self._dated_s = 0
-        self._headers: Headers = []
+        self._lines = b""
         # Hypercorn takes the class of its connections from here, and has no setting for it.
         vars(hypercorn)["TCPServer"] = _Connection
 
-    def reply_headers(self) -> Headers:
+    def reply_lines(self) -> bytes:
         """Hypercorn's own headers, made once a second."""
         now_s = int(time.time())
         if now_s != self._dated_s:
             self._dated_s = now_s
-            self._headers = self.response_headers("h11")
-        return self._headers
+            headers = self.response_headers("h11")
+            self._lines = header_lines([(k.decode(), v.decode()) for k, v in headers])
+        return self._lines
 
 
 class _Connection(TCPServer):
@@ -86,18 +88,21 @@ class _Connection(TCPServer):
     def _terms(self, config: LeanConfig, *, is_secure: bool) -> Terms:
         sock = self.writer.get_extra_info("socket")
 
-        async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            await self.app(scope, receive, send, _no_thread, _no_thread)  # type: ignore[arg-type]
+        def app(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+            return self.app(scope, receive, send, _no_thread, _no_thread)  # type: ignore[arg-type]
 
         return Terms(
             app=app,
             scope={
+                "type": "http",
+                "asgi": {"spec_version": "2.1", "version": "3.0"},
+                "root_path": "",
                 "scheme": "https" if is_secure else "http",
                 "client": parse_socket_addr(sock.family, sock.getpeername()),
                 "server": parse_socket_addr(sock.family, sock.getsockname()),
                 "state": self.state,
             },
-            reply_headers=config.reply_headers,
+            reply_lines=config.reply_lines,
             head_bytes=config.h11_max_incomplete_size,
             idle_s=config.keep_alive_timeout,
             requests=config.keep_alive_max_requests,

@@ -14,7 +14,7 @@ from typing import Any, cast
 from llmrouter.core.records import record
 from llmrouter.web.asgi import AsgiApp
 from llmrouter.web.lean_reply import refusal
-from llmrouter.web.lean_request import BadRequest, Headers, RequestHead, RequestReader
+from llmrouter.web.lean_request import BadRequest, RequestHead, RequestReader
 from llmrouter.web.lean_turn import Turn
 
 READ_AHEAD_BYTES = 256 * 1024
@@ -34,7 +34,7 @@ class Terms:
 
     app: AsgiApp
     scope: Mapping[str, Any]
-    reply_headers: Callable[[], Headers]
+    reply_lines: Callable[[], bytes]
     head_bytes: int
     idle_s: float
     """Between two replies, and for slow heads."""
@@ -127,8 +127,8 @@ class LeanConnection(asyncio.Protocol):
             self._is_reading_paused = False
             self._transport.resume_reading()
 
-    def reply_headers(self) -> Headers:
-        return self._terms.reply_headers()
+    def reply_lines(self) -> bytes:
+        return self._terms.reply_lines()
 
     def replied(self) -> None:
         turn, self._turn = self._turn, None
@@ -194,7 +194,7 @@ class LeanConnection(asyncio.Protocol):
         is_begun = self._turn is not None and self._turn.reply.is_started
         self._leave()
         if not is_begun:
-            self._transport.write(refusal(error.status, self._terms.reply_headers()))
+            self._transport.write(refusal(error.status, self._terms.reply_lines()))
         self._transport.close()
 
     def _leave(self) -> None:

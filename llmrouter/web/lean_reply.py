@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from functools import cache
 from http import HTTPStatus
 from typing import Literal
 
-from llmrouter.web.lean_request import Headers, RequestHead
+from llmrouter.web.lean_request import RequestHead
 
 Framing = Literal["none", "length", "chunks", "close"]
 """How a client sees where the body ends: there is none, by its length, by chunks, or by the end
@@ -37,23 +38,24 @@ class OutgoingReply:
         """Whether the status has been settled."""
         return self._framing is not None
 
-    def start(self, status: int, headers: Headers, more: Headers) -> None:
+    def start(self, status: int, headers: Collection[tuple[str, str]], more: bytes) -> None:
         """Settles the head, which goes out with the first bytes of the body.
 
-        ``more`` are the server's headers.  Raises ``ValueError`` for a header that pretends to be
-        two.
+        Header names are in lower case.  ``more`` are the server's `header_lines`.  Raises
+        ``ValueError`` for a header that pretends to be two.
         """
-        lines = [(name.lower(), value) for name, value in headers]
-        named = dict(lines)
+        named = dict(headers)
+        added: tuple[tuple[str, str], ...] = ()
         framing = self._framed(status, named)
         if framing == "length":
-            self._left_bytes = int(named[b"content-length"])
+            self._left_bytes = int(named["content-length"])
         elif framing == "chunks":
-            lines.append((b"transfer-encoding", b"chunked"))
-        if named.get(b"connection") == b"close":
+            added = (("transfer-encoding", "chunked"),)
+        if named.get("connection") == "close":
             self.keeps_alive = False
         elif not self.keeps_alive:
-            lines.append((b"connection", b"close"))
+            added = (*added, ("connection", "close"))
+        lines = header_lines((*headers, *added) if added else headers)
         self._head = _head(status, lines + more)
         self._framing = framing
 
@@ -66,8 +68,8 @@ class OutgoingReply:
         self.is_over = is_last
         match self._framing:
             case "length":
-                self._left_bytes -= len(data)
-                if self._left_bytes < 0 or (is_last and self._left_bytes):
+                left_bytes = self._left_bytes = self._left_bytes - len(data)
+                if left_bytes < 0 or (is_last and left_bytes):
                     raise ValueError("the body is not as long as its content-length says")
                 return (head, data)
             case "chunks":
@@ -79,10 +81,10 @@ class OutgoingReply:
             case "none" | None:
                 return (head,)
 
-    def _framed(self, status: int, named: dict[bytes, bytes]) -> Framing:
+    def _framed(self, status: int, named: Mapping[str, str]) -> Framing:
         if self._request.method == "HEAD" or status in _WITHOUT_BODY:
             return "none"
-        if b"content-length" in named:
+        if "content-length" in named:
             return "length"
         if self._request.version == "1.1":
             return "chunks"
@@ -90,18 +92,29 @@ class OutgoingReply:
         return "close"
 
 
-def refusal(status: int, headers: Headers) -> bytes:
-    """The reply to what cannot be read."""
-    return _head(status, [(b"content-length", b"0"), (b"connection", b"close"), *headers])
+def refusal(status: int, more: bytes) -> bytes:
+    """The reply to what cannot be read; ``more`` are the server's `header_lines`."""
+    return _head(status, _REFUSAL_LINES + more)
 
 
-def _head(status: int, headers: Headers) -> bytes:
-    lines = b"".join([b"%b: %b\r\n" % header for header in headers])
-    if lines.count(b"\n") != len(headers) or lines.count(b"\r") != len(headers) or b"\0" in lines:
+def header_lines(headers: Collection[tuple[str, str]]) -> bytes:
+    """The headers as they stand in a head, each behind its line break.
+
+    Raises ``ValueError`` for a header that pretends to be two.
+    """
+    lines = "\r\n".join(["", *map(": ".join, headers)])
+    if lines.count("\n") != len(headers) or lines.count("\r") != len(headers) or "\0" in lines:
         raise ValueError("a header that cannot be sent")
-    return b"%b%b\r\n" % (_status_line(status), lines)
+    return lines.encode("latin-1")
+
+
+_REFUSAL_LINES = header_lines([("content-length", "0"), ("connection", "close")])
+
+
+def _head(status: int, lines: bytes) -> bytes:
+    return b"%b%b\r\n\r\n" % (_status_line(status), lines)
 
 
 @cache
 def _status_line(status: int) -> bytes:
-    return b"HTTP/1.1 %d %b\r\n" % (status, _PHRASES.get(status, "").encode())
+    return b"HTTP/1.1 %d %b" % (status, _PHRASES.get(status, "").encode())

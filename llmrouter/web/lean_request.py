@@ -7,13 +7,12 @@ smuggling), so whatever could be read in two ways is refused.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
-from llmrouter.core.records import record
-
-Headers = list[tuple[bytes, bytes]]
+from llmrouter.web.asgi import Headers, header_mapping
 
 HTTP2_PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\n"
 """What a client begins with that knows that the server speaks HTTP/2."""
@@ -28,9 +27,6 @@ _FRAMING_PER_BODY: Final = 16
 """The same beside a long one, by its bytes: a chunk of one byte takes five more."""
 
 _VERSIONS: Final = ("1.1", "1.0")
-_MARKED: Final = frozenset(
-    {b"host", b"content-length", b"transfer-encoding", b"connection", b"expect"}
-)
 _CHUNKED_HEAD: Final = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
@@ -42,20 +38,42 @@ class BadRequest(Exception):
         self.status = status
 
 
-@record
 class RequestHead:
-    """What stands before a body.  Header names are in lower case.
+    """What stands before a body, as `read_head` finds it.  Header names are in lower case.
 
-    ``body_bytes`` is None for a chunked body, whose length nobody knows yet.
+    ``named`` are the headers as `header_mapping` gives them.  ``body_bytes`` is None for a chunked
+    body, whose length nobody knows yet.
     """
 
+    __slots__ = (
+        "body_bytes",
+        "expects_continue",
+        "headers",
+        "keeps_alive",
+        "method",
+        "named",
+        "target",
+        "version",
+    )
+
     method: str
-    target: bytes
     version: str
-    headers: Headers
+    named: Mapping[str, str]
     body_bytes: int | None
     keeps_alive: bool
     expects_continue: bool
+
+    def __init__(self) -> None:
+        self.target = b""
+        self.headers: Headers = []
+
+    # What the parser finds
+
+    def on_url(self, url: bytes) -> None:
+        self.target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value.strip()))
 
 
 class RequestReader:
@@ -101,13 +119,14 @@ class RequestReader:
         """The next head, when all of it is there.  Raises `BadRequest`."""
         if self._buffer.startswith((b"\r", b"\n")):
             self._buffer = self._buffer.lstrip(b"\r\n")  # RFC 9112, 2.2: before a request line
-        end = _HEAD_END.search(self._buffer)
-        if (len(self._buffer) if end is None else end.end()) > self._head_bytes:
+        found = _HEAD_END.search(self._buffer)
+        end = len(self._buffer) if found is None else found.end()
+        if end > self._head_bytes:
             raise BadRequest(431, f"the head is longer than {self._head_bytes} bytes")
-        if end is None:
+        if found is None:
             return None
-        head = read_head(self._buffer[: end.end()])
-        self._buffer = self._buffer[end.end() :]
+        head = read_head(self._buffer[:end])
+        self._buffer = self._buffer[end:]
         self._chunked = ChunkedBody() if head.body_bytes is None else None
         self._left_bytes = head.body_bytes or 0
         return head
@@ -124,51 +143,27 @@ class RequestReader:
         return data, self._left_bytes == 0
 
 
-class _Fields:
-    """Takes what the parser finds in a head."""
-
-    __slots__ = ("headers", "marked", "target")
-
-    def __init__(self) -> None:
-        self.target = b""
-        self.headers: Headers = []
-        self.marked: Headers = []
-
-    def on_url(self, url: bytes) -> None:
-        self.target += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        header = (name.lower(), value.strip())
-        self.headers.append(header)
-        if header[0] in _MARKED:
-            self.marked.append(header)
-
-
 def read_head(data: bytes) -> RequestHead:
     """The head in ``data``, which ends with its empty line.  Raises `BadRequest`."""
-    fields = _Fields()
-    parser = HttpRequestParser(fields)
+    head = RequestHead()
+    parser = HttpRequestParser(head)
     try:
         parser.feed_data(data)
     except HttpParserUpgrade:
         pass  # an offer, which HTTP lets us decline by answering as if it had not been made
     except HttpParserError as error:
         raise BadRequest(400, str(error)) from None
-    version = parser.get_http_version()
+    version = head.version = parser.get_http_version()
     if version not in _VERSIONS:
         raise BadRequest(505, f"HTTP/{version} is not spoken here")
-    marked = dict(fields.marked)
-    _check_host(fields.marked, version)
-    return RequestHead(
-        method=parser.get_method().decode("ascii"),
-        target=fields.target,
-        version=version,
-        headers=fields.headers,
-        body_bytes=_body_bytes(marked),
-        # As h11 has it: a client of HTTP/1.0 is sent one reply for each connection.
-        keeps_alive=version == "1.1" and not _asks_to_close(fields.marked),
-        expects_continue=marked.get(b"expect", b"").lower() == b"100-continue",
-    )
+    named = head.named = header_mapping(head.headers)
+    _check_host(head)
+    head.method = parser.get_method().decode("ascii")
+    head.body_bytes = _body_bytes(named)
+    # As h11 has it: a client of HTTP/1.0 is sent one reply for each connection.
+    head.keeps_alive = version == "1.1" and not _asks_to_close(named)
+    head.expects_continue = "expect" in named and named["expect"].lower() == "100-continue"
+    return head
 
 
 class ChunkedBody:
@@ -212,25 +207,28 @@ class ChunkedBody:
         self.is_over = True
 
 
-def _check_host(marked: Headers, version: str) -> None:
-    hosts = sum(name == b"host" for name, _ in marked)
-    if hosts > 1 or (hosts == 0 and version == "1.1"):
+def _check_host(head: RequestHead) -> None:
+    if "host" not in head.named:
+        hosts = 0
+    elif len(head.named) == len(head.headers):
+        hosts = 1
+    else:
+        hosts = sum(name == b"host" for name, _ in head.headers)
+    if hosts > 1 or (hosts == 0 and head.version == "1.1"):
         raise BadRequest(400, "one Host header is needed")
 
 
-def _asks_to_close(marked: Headers) -> bool:
-    return any(
-        option.strip() == b"close"
-        for name, value in marked
-        if name == b"connection"
-        for option in value.lower().split(b",")
-    )
+def _asks_to_close(named: Mapping[str, str]) -> bool:
+    options = named.get("connection")
+    if options is None or options == "keep-alive":
+        return False
+    return any(option.strip() == "close" for option in options.lower().split(","))
 
 
-def _body_bytes(marked: dict[bytes, bytes]) -> int | None:
-    coding = marked.get(b"transfer-encoding")
+def _body_bytes(named: Mapping[str, str]) -> int | None:
+    coding = named.get("transfer-encoding")
     if coding is None:
-        return int(marked.get(b"content-length", b"0"))
-    if coding.lower() != b"chunked":
+        return int(named.get("content-length", 0))
+    if coding.lower() != "chunked":
         raise BadRequest(501, "a transfer-encoding other than chunked")
     return None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 from urllib.parse import unquote
 
 from llmrouter.web.asgi import LINE, Message, Scope
 from llmrouter.web.lean_reply import OutgoingReply
-from llmrouter.web.lean_request import Headers, RequestHead
+from llmrouter.web.lean_request import RequestHead
 
 
 class Wire(Protocol):
@@ -27,8 +27,8 @@ class Wire(Protocol):
     def taken(self) -> None:
         """Nothing of the body waits to be taken any more."""
 
-    def reply_headers(self) -> Headers:
-        """The server's own headers."""
+    def reply_lines(self) -> bytes:
+        """The server's own headers, as lines."""
 
     def replied(self) -> None:
         """The reply is sent."""
@@ -82,13 +82,34 @@ class Turn:
     # What the application asks
 
     @property
-    def is_full(self) -> bool:
-        """Whether `send` would wait for the client."""
-        return self._line.is_full
+    def headers(self) -> Mapping[str, str]:
+        return self.request.named
+
+    @property
+    def is_free(self) -> bool:
+        return not (self.is_gone or self._line.is_full)
 
     def on_gone(self, tell: Callable[[], None]) -> None:
-        """Calls ``tell`` when the client leaves before its reply has ended."""
         self._tell_gone = tell
+
+    def body(self) -> bytes:
+        parts = self._parts
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
+        parts.clear()
+        self.waiting_bytes = 0
+        self._line.taken()
+        return data
+
+    def start(self, status: int, headers: Mapping[str, str]) -> None:
+        self.reply.start(status, headers.items(), self._line.reply_lines())
+
+    def write(self, data: bytes, *, is_last: bool) -> None:
+        self._line.write(*self.reply.body(data, is_last=is_last))
+        if is_last:
+            self._wake()
+            self._line.replied()
+
+    # The same in ASGI's messages
 
     async def receive(self) -> Message:
         """The body as it comes; then, when there is one, the end of the conversation."""
@@ -98,11 +119,7 @@ class Turn:
             waiter = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
             await waiter
-        data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        self._parts.clear()
-        self.waiting_bytes = 0
-        self._line.taken()
-        return {"type": "http.request", "body": data, "more_body": not self.is_read}
+        return {"type": "http.request", "body": self.body(), "more_body": not self.is_read}
 
     async def send(self, message: Message) -> None:
         """The reply.  What is sent to a client that has left goes nowhere.
@@ -114,16 +131,15 @@ class Turn:
             return
         reply = self.reply
         if message["type"] == "http.response.start" and not reply.is_started:
-            headers = list(message.get("headers", ()))
-            reply.start(message["status"], headers, self._line.reply_headers())
+            headers = [
+                (name.decode("latin-1").lower(), value.decode("latin-1"))
+                for name, value in message.get("headers", ())
+            ]
+            reply.start(message["status"], headers, self._line.reply_lines())
         elif message["type"] == "http.response.body" and reply.is_started and not reply.is_over:
             if self._line.is_full:
                 await self._line.drained()
-            is_last = not message.get("more_body", False)
-            self._line.write(*reply.body(message.get("body", b""), is_last=is_last))
-            if is_last:
-                self._wake()
-                self._line.replied()
+            self.write(message.get("body", b""), is_last=not message.get("more_body", False))
         else:
             raise ValueError(f"`{message['type']}` cannot be sent now")
 
@@ -132,19 +148,18 @@ class Turn:
         request = self.request
         path, _, query = request.target.partition(b"?")
         return {
-            "type": "http",
-            "asgi": {"spec_version": "2.1", "version": "3.0"},
             "http_version": request.version,
             "method": request.method,
             "path": unquote(path.decode("ascii")),
             "raw_path": path,
             "query_string": query,
-            "root_path": "",
             "headers": request.headers,
             "extensions": {LINE: self},
         }
 
     def _wake(self) -> None:
+        if not self._waiters:
+            return
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if not waiter.done():
