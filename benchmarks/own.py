@@ -22,6 +22,7 @@ BURSTS: Final = 16
 VERSIONS_ASKED: Final = 7
 BODIES: Final = (("100 kB", 100_000), ("1 MB", 1_000_000))
 GROWTH_FROM: Final = 10_000
+GROWTH_CONNECTIONS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +140,11 @@ class Own:
         """Between the first 10,000 requests, by which everything that is kept is there, and all."""
         extent, begun = self._extent, time.monotonic()
         until = after_count(GROWTH_FROM, extent.requests_s / 2)
-        first = await closed_loop(self._plain, connections=16, until=until)
+        first = await closed_loop(self._plain, connections=GROWTH_CONNECTIONS, until=until)
         first_mb = self._ours.resident_mb
         left_s = begun + extent.requests_s - time.monotonic()
         until = after_count(extent.requests - GROWTH_FROM, left_s)
-        more = await closed_loop(self._plain, connections=16, until=until)
+        more = await closed_loop(self._plain, connections=GROWTH_CONNECTIONS, until=until)
         return (
             f"{first_mb:.0f} MB after {first.count:,} more requests, "
             f"{self._ours.resident_mb:.0f} MB after {first.count + more.count:,}{more.failed}"

@@ -24,8 +24,8 @@ from llmrouter.web.loops import LoopUnavailable, loop_factory
 from llmrouter.web.serve import PortUnavailable, allow_many_files, listen, serve
 from llmrouter.web.workers import Launch, Port, Supervisor, can_share_ports
 
-COLLECTOR_THRESHOLDS = (10_000, 20, 20)
-"""A request makes some hundred objects and hardly a cycle: looking for cycles every third request,
+COLLECTOR_THRESHOLDS = (10_000, 10, 10)
+"""A request makes some hundred objects and leaves no cycle: looking for cycles every third request,
 as Python does by itself, took a tenth of the time."""
 
 

@@ -24,7 +24,6 @@ from llmrouter.core.records import record
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import AttemptKind, AttemptOutcome, Target
 from llmrouter.core.upstream import UpstreamCall, UpstreamReply
-from llmrouter.core.usage import Usage
 from llmrouter.dialects.wire import Codec, Dialect, Observed, ReplyReader, TargetFacts
 from llmrouter.pipeline.capacity import Room
 from llmrouter.pipeline.clocks import OutOfTime, ReadingClocks
@@ -174,9 +173,10 @@ class Attempt:
             content_type=reply.headers.get("content-type", ""),
             event_bytes=assignment.limits.event_bytes,
             body_bytes=assignment.limits.response_body_bytes,
-            cost_of=self._cost_so_far if assignment.report_cost else None,
+            cost_of=self._costing.so_far if assignment.report_cost else None,
             facts=assignment.facts,
         )
+        self._costing.follow(reader.observed)
         self._conversation = _Conversation(reply, reply.chunks(), reader)
         if not 200 <= reply.status < 300:
             body = await self._error_body()
@@ -293,10 +293,6 @@ class Attempt:
         if trace is None or not trace.propagated:
             return call
         return replace(call, headers={**call.headers, "traceparent": trace.traceparent(self.n)})
-
-    def _cost_so_far(self, usage: Usage) -> int | None:
-        """What the client is told that the reply cost."""
-        return self._costing.nusd(usage, self._reading.reader.observed.service_tier)
 
     async def _probation(self, wanted_tokens: float) -> bytes:
         """What follows the first token, until so many tokens have come or their time is up."""

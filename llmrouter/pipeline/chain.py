@@ -35,7 +35,7 @@ class Chain:
         self._table = exchange.table
         self._route = exchange.route
         self._failed: list[FailedAttempt] = []
-        self._race = Race(self._reach)
+        self._race = Race()
         self._hedge: Attempt | None = None
         self._hedge_failed: Failed | None = None
         # One deadline for the whole chain: the most that any of its targets may take.
@@ -185,7 +185,7 @@ class Chain:
 
     async def _raced(self, first: Attempt, patience: Patience) -> Failed | None:
         """The first attempt; and when it takes too long, another beside it."""
-        self._race.enter(first)
+        self._race.enter(first, self._reach(first))
         racer = await self._race.next(patience.after_ms / 1000)
         if racer is not None:
             return await self._carry(racer.attempt, racer.task)
@@ -214,7 +214,7 @@ class Chain:
         means.repeats.spend(slow.target, retries)
         exchange.emit(HedgeTaken(str(slow.target), str(target), patience.after_ms, patience.basis))
         hedge = self._begin(target, "hedge", room)
-        self._race.enter(hedge)
+        self._race.enter(hedge, self._reach(hedge))
         return hedge
 
     async def _first_answer(self, awaited: Attempt) -> Failed | None:

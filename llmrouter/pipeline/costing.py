@@ -35,10 +35,15 @@ class Costing:
         self._request = request
         self._card = card
         self._estimator = estimator
+        self._seen: Observed | None = None
 
-    def nusd(self, usage: Usage, service_tier: str | None) -> int | None:
-        """What this usage costs, in nano-dollars; None when it is not known."""
-        return None if self._card is None else cost_of(usage, self._card, service_tier)
+    def follow(self, observed: Observed) -> None:
+        """What is being seen of the reply: it may tell at which service the reply is made."""
+        self._seen = observed
+
+    def so_far(self, usage: Usage) -> int | None:
+        """What the client is told that this usage cost, in nano-dollars."""
+        return self._nusd(usage, None if self._seen is None else self._seen.service_tier)
 
     def of_whole(self, observed: Observed) -> dict[str, Any]:
         """Of a reply that came to its end; the estimator learns from it."""
@@ -57,6 +62,9 @@ class Costing:
             return self._fields(self._estimate(observed), "estimated", observed)
         cost = UNKNOWN_COST if may_have_billed else _NOTHING_BILLED
         return _fields(Usage(), "none", cost)
+
+    def _nusd(self, usage: Usage, service_tier: str | None) -> int | None:
+        return None if self._card is None else cost_of(usage, self._card, service_tier)
 
     def _so_far(self, observed: Observed) -> Usage:
         """Providers that count the prompt at the start have counted next to nothing of the answer:
@@ -80,7 +88,7 @@ class Costing:
         """The provider's own figure beats ours, and counted tokens beat estimated ones."""
         if observed.reported_cost_nusd is not None:
             return Cost(observed.reported_cost_nusd, "provider_reported")
-        nusd = self.nusd(usage, observed.service_tier)
+        nusd = self._nusd(usage, observed.service_tier)
         if nusd is None or self._card is None:
             return UNKNOWN_COST
         basis: CostBasis = "computed" if source == "provider" else "estimated"

@@ -164,6 +164,13 @@ class Exchange:
         self._cut: Ending | None = None
         self._drain: asyncio.TimerHandle | None = None
 
+    def close(self) -> None:
+        """Its trip is over: lets go of the client, the reply and the error, all of which know it,
+        so that it goes at once and does not wait for the collector of cycles."""
+        self.slots.pop("client", None)
+        self.slots.pop("reply", None)
+        self.error = None
+
     def has(self, slot: str) -> bool:
         """Whether a stage has filled this slot."""
         return slot in self.slots

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -15,10 +15,6 @@ class Patience(NamedTuple):
 
     after_ms: int
     basis: Literal["p95", "configured"]
-
-
-Reach = Callable[[Attempt], Coroutine[Any, Any, bytes]]
-"""Takes an attempt as far as its first token, or its whole body."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,13 +34,12 @@ class Racer:
 class Race:
     """Whoever holds it calls `cancel` in the end, and awaits `stopped`."""
 
-    def __init__(self, reach: Reach) -> None:
-        self._reach = reach
+    def __init__(self) -> None:
         self._running: list[Racer] = []
 
-    def enter(self, attempt: Attempt) -> None:
-        """Sends an attempt off."""
-        task = asyncio.create_task(self._reach(attempt), name="attempt")
+    def enter(self, attempt: Attempt, content: Coroutine[Any, Any, bytes]) -> None:
+        """Sends an attempt off; ``content`` takes it to its first bytes for the client."""
+        task = asyncio.create_task(content, name="attempt")
         self._running.append(Racer(attempt, task))
 
     async def next(self, within_s: float | None = None) -> Racer | None:

@@ -80,6 +80,7 @@ class Pipeline:
             exchange.error = _fault(exchange)
             await _abandon(exchange, "interrupted")
         await self._finish(exchange, client)
+        exchange.close()
 
     async def _finish(self, exchange: Exchange, client: Client) -> None:
         """Closes the books, then sends what had to wait for them."""
