@@ -1,4 +1,4 @@
-"""A timer for waits that hardly ever take too long: to set it anew costs next to nothing."""
+"""Timers for waits that hardly ever take too long: to set one anew costs next to nothing."""
 
 from __future__ import annotations
 
@@ -6,34 +6,76 @@ import asyncio
 from types import TracebackType
 
 
-class Timer:
-    """Cancels the task that is inside its block when the time that was `set` is up, and turns
-    that into ``TimeoutError``; like `asyncio.timeout`, but used again and again."""
+class Alarm:
+    """Rings when the time that was `set` last is up.
 
-    __slots__ = ("_cancelling", "_deadline", "_handle", "_has_struck", "_task")
+    The event loop's own timer is left where it is when a later time is set: when it goes off, it
+    looks whether it was meant, and sleeps on if not.  What ringing does is for subclasses to say.
+    """
+
+    __slots__ = ("_deadline_s", "_handle")
 
     def __init__(self) -> None:
         self._handle: asyncio.TimerHandle | None = None
-        self._deadline = 0.0
-        self._task: asyncio.Task[object] | None = None
-        self._cancelling = 0
-        self._has_struck = False
+        self._deadline_s: float | None = None
 
     def set(self, seconds: float) -> None:
-        """From now on so long; a timer that would go off sooner will find out then."""
-        if self._has_struck and self._task is not None:
-            return  # the block is on its way out
+        """From now on so long."""
         loop = asyncio.get_running_loop()
-        self._deadline = loop.time() + seconds
-        if self._handle is None or self._handle.when() > self._deadline:
-            self.close()
-            self._handle = loop.call_at(self._deadline, self._strike)
+        self._deadline_s = deadline_s = loop.time() + seconds
+        if self._handle is None:
+            self._handle = loop.call_at(deadline_s, self._look)
+        elif self._handle.when() > deadline_s:
+            self._handle.cancel()
+            self._handle = loop.call_at(deadline_s, self._look)
+
+    def stop(self) -> None:
+        """Nobody waits any more; the event loop's timer will find out."""
+        self._deadline_s = None
 
     def close(self) -> None:
         """Lets go of the event loop."""
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
+
+    def ring(self) -> None:
+        """The time is up."""
+        raise NotImplementedError
+
+    def _look(self) -> None:
+        self._handle = None
+        if self._deadline_s is None:
+            return
+        loop = asyncio.get_running_loop()
+        if self._deadline_s > loop.time():
+            self._handle = loop.call_at(self._deadline_s, self._look)
+        else:
+            self.ring()
+
+
+class Timer(Alarm):
+    """Cancels the task that is inside its block when the time that was `set` is up, and turns
+    that into ``TimeoutError``; like `asyncio.timeout`, but used again and again."""
+
+    __slots__ = ("_cancelling", "_has_struck", "_task")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._task: asyncio.Task[object] | None = None
+        self._cancelling = 0
+        self._has_struck = False
+
+    def set(self, seconds: float) -> None:
+        """From now on so long."""
+        if self._has_struck and self._task is not None:
+            return  # the block is on its way out
+        super().set(seconds)
+
+    def ring(self) -> None:
+        if self._task is not None:  # otherwise nobody waits: the next read sets it again
+            self._has_struck = True
+            self._task.cancel()
 
     def __enter__(self) -> None:
         self._task = asyncio.current_task()
@@ -53,14 +95,3 @@ class Timer:
         is_ours_alone = task.uncancel() <= self._cancelling
         if is_ours_alone and kind is not None and issubclass(kind, asyncio.CancelledError):
             raise TimeoutError from error
-
-    def _strike(self) -> None:
-        self._handle = None
-        if self._task is None:
-            return  # nobody waits: the next read sets it again
-        loop = asyncio.get_running_loop()
-        if self._deadline > loop.time():
-            self._handle = loop.call_at(self._deadline, self._strike)
-        else:
-            self._has_struck = True
-            self._task.cancel()

@@ -126,16 +126,13 @@ class HttpUpstream:
 
 async def _attempt(call: UpstreamCall, carrier: Carrier, progress: Progress) -> HttpReply:
     try:
-        with progress.timer:
-            carried = await carrier.carry(call, progress)
+        carried = await carrier.carry(call, progress)
     except UnicodeEncodeError:
         raise AttemptError(
             "connect", "send", "a header holds characters that HTTP can't send; is it the key?"
         ) from None
     except FOREIGN_ERRORS as error:
         raise as_attempt_error(error, progress) from error
-    finally:
-        progress.timer.close()
     progress.headers_came()
     return HttpReply(carried, progress, call.max_body_bytes)
 

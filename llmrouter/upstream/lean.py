@@ -26,6 +26,7 @@ from llmrouter.upstream.racing import first_to_open
 from llmrouter.upstream.transport import as_httpx_errors
 
 KNOWN_URLS = 1024
+KNOWN_HEADERS = 1024
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -59,11 +60,14 @@ class LeanCarrier:
         self._idle: IdlePool[LeanConnection] = IdlePool(limit=max_idle_connections, idle_s=idle_s)
         self._open: set[LeanConnection] = set()
         self._addresses: dict[str, _Address] = {}
+        self._header_lines: dict[tuple[str, int], bytes] = {}
 
     async def carry(self, call: UpstreamCall, progress: Progress) -> LeanReply:
         address = self._addresses.get(call.url) or self._address(call.url)
-        head = _head(call, address.request_line)
-        connection = self._take(address.origin) or await self._connect(address.origin, progress)
+        head = self._head(call, address.request_line)
+        connection = self._take(address.origin)
+        if connection is None:
+            connection = await progress.in_time(self._connect(address.origin, progress))
         return LeanReply(connection, await connection.send(head, call.body, progress))
 
     async def aclose(self) -> None:
@@ -93,6 +97,35 @@ class LeanCarrier:
         )
         return address
 
+    def _head(self, call: UpstreamCall, request_line: bytes) -> bytes:
+        """The request's head.
+
+        Raises `httpx.LocalProtocolError` when it cannot be sent as it is.
+        """
+        headers = {**OWN_HEADERS, **call.headers}
+        text = "\r\n".join(map(": ".join, headers.items()))
+        # The count finds a value that pretends to be two lines.
+        lines = self._header_lines.get((text, len(headers))) or self._checked(text, len(headers))
+        if not call.body and call.method != "POST":
+            return b"%b%b%b\r\n" % (call.method.encode(), request_line, lines)
+        return b"%b%b%bcontent-length: %d\r\n\r\n" % (
+            call.method.encode(),
+            request_line,
+            lines,
+            len(call.body),
+        )
+
+    def _checked(self, text: str, count: int) -> bytes:
+        """So many headers as lines; checked once, because a provider is sent the same ones again
+        and again.  Raises `httpx.LocalProtocolError`."""
+        lines = f"{text}\r\n".encode("ascii")
+        if not _HEADER_LINES.fullmatch(lines) or lines.count(b"\n") != count:
+            raise httpx.LocalProtocolError("a header that can't be sent")
+        if len(self._header_lines) >= KNOWN_HEADERS:
+            self._header_lines.clear()
+        self._header_lines[text, count] = lines
+        return lines
+
     def _take(self, origin: Origin) -> LeanConnection | None:
         now_s = asyncio.get_running_loop().time()
         while (connection := self._idle.take(origin, now_s)) is not None:
@@ -112,9 +145,11 @@ class LeanCarrier:
                 )
                 if self._ssl_context is not None:
                     progress.securing()
-                return await self._carried_by(sock, origin)
+                connection = await self._carried_by(sock, origin)
             except OSError as error:  # `ssl.SSLError` is one
                 raise httpx.ConnectError(str(error)) from error
+        progress.connected()
+        return connection
 
     async def _carried_by(self, sock: socket.socket, origin: Origin) -> LeanConnection:
         """A connection over the socket, which is from here on the event loop's."""
@@ -131,6 +166,8 @@ class LeanCarrier:
 class LeanReply:
     """A `llmrouter.upstream.carrier.CarriedReply` on one of our connections."""
 
+    __slots__ = ("_connection", "_is_over", "_reply", "headers", "status")
+
     def __init__(self, connection: LeanConnection, reply: IncomingReply) -> None:
         self.status = reply.status
         self.headers: Mapping[str, str] = reply.headers
@@ -145,18 +182,6 @@ class LeanReply:
         if not self._is_over:
             self._is_over = True
             self._connection.release()
-
-
-def _head(call: UpstreamCall, request_line: bytes) -> bytes:
-    """The request's head.  Raises `httpx.LocalProtocolError` when it cannot be sent as it is."""
-    headers = {**OWN_HEADERS, **call.headers}
-    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()]).encode("ascii")
-    # The count finds a value that pretends to be two lines.
-    if not _HEADER_LINES.fullmatch(lines) or lines.count(b"\n") != len(headers):
-        raise httpx.LocalProtocolError("a header that can't be sent")
-    if call.body or call.method == "POST":
-        lines += b"content-length: %d\r\n" % len(call.body)
-    return b"%b%b%b\r\n" % (call.method.encode(), request_line, lines)
 
 
 async def _connected(address: str, port: int) -> socket.socket:

@@ -7,6 +7,7 @@ from typing import Protocol, cast
 
 import httpx
 
+from llmrouter.core.timer import Alarm
 from llmrouter.upstream.lean_pool import Origin
 from llmrouter.upstream.lean_reply import IncomingReply
 from llmrouter.upstream.progress import Progress
@@ -37,6 +38,7 @@ class LeanConnection(asyncio.Protocol):
         self._reply: IncomingReply | None = None
         self._is_uploading = False
         self._is_reading_paused = False
+        self._patience = _Patience(self)
 
     @property
     def is_usable(self) -> bool:
@@ -46,19 +48,23 @@ class LeanConnection(asyncio.Protocol):
     async def send(self, head: bytes, body: bytes, progress: Progress) -> IncomingReply:
         """Sends a request and waits for its reply's head.
 
-        Raises `httpx.TransportError`; whatever is raised, the connection is closed.
+        Raises `httpx.TransportError` or ``TimeoutError``; whatever is raised, the connection is
+        closed.
         """
         reply = self._reply = IncomingReply(progress)
-        progress.sending()
         try:
             if len(body) <= WHOLE_BYTES:
                 self._transport.write(head + body)
             else:
                 self._transport.write(head)
                 self._transport.write(body)
-            if not self._is_uploading:
+            if self._is_uploading:
+                progress.sending()
+            else:
                 progress.sent()
+            self._patience.set(progress.headers_s)
             await reply.head()
+            self._patience.stop()
         except BaseException:
             self._reply = None
             self.close()
@@ -115,15 +121,35 @@ class LeanConnection(asyncio.Protocol):
         self._is_uploading = False
         if self._reply is not None and not self._reply.has_head:
             self._reply.progress.sent()
+            self._patience.set(self._reply.progress.headers_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._patience.close()
         self._owner.lost(self)
         if self._reply is not None:
             failure = httpx.ReadError(str(exc) if exc else "the connection was closed")
             failure.__cause__ = exc
             self._reply.fail(failure)
 
+    def out_of_patience(self) -> None:
+        """The reply's head has not come in time."""
+        if self._reply is not None:
+            self._reply.fail(TimeoutError())
+
     def _resume_reading(self) -> None:
         if self._is_reading_paused and self.is_usable:
             self._is_reading_paused = False
             self._transport.resume_reading()
+
+
+class _Patience(Alarm):
+    """How long a connection waits for a reply's head: one alarm for all of its requests."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: LeanConnection) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def ring(self) -> None:
+        self._connection.out_of_patience()

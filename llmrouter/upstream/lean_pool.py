@@ -34,6 +34,7 @@ class IdlePool(Generic[C]):
     def __init__(self, *, limit: int, idle_s: float) -> None:
         self._limit = limit
         self._idle_s = idle_s
+        self._all_young_until_s = 0.0
         self._by_age: OrderedDict[C, float] = OrderedDict()
         self._by_origin: dict[Origin, dict[C, None]] = {}
 
@@ -42,7 +43,8 @@ class IdlePool(Generic[C]):
 
     def take(self, origin: Origin, now_s: float) -> C | None:
         """A connection that is from here on the caller's."""
-        self._close_expired(now_s)
+        if now_s > self._all_young_until_s:
+            self._close_expired(now_s)
         idle = self._by_origin.get(origin)
         if not idle:
             return None
@@ -54,7 +56,8 @@ class IdlePool(Generic[C]):
 
     def put(self, connection: C, now_s: float) -> None:
         """Keeps the connection, or closes it, or an older one, when there are too many."""
-        self._close_expired(now_s)
+        if now_s > self._all_young_until_s:
+            self._close_expired(now_s)
         self._by_age[connection] = now_s
         self._by_origin.setdefault(connection.origin, {})[connection] = None
         if len(self._by_age) > self._limit:
@@ -75,7 +78,10 @@ class IdlePool(Generic[C]):
             self._close_oldest()
 
     def _close_expired(self, now_s: float) -> None:
-        while self._by_age and now_s - next(iter(self._by_age.values())) > self._idle_s:
+        while self._by_age:
+            self._all_young_until_s = next(iter(self._by_age.values())) + self._idle_s
+            if now_s <= self._all_young_until_s:
+                return
             self._close_oldest()
 
     def _close_oldest(self) -> None:

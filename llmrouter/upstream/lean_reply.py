@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from itertools import chain
 
 import httpx
 from httptools import HttpParserError, HttpResponseParser
@@ -30,6 +31,7 @@ class IncomingReply:
     __slots__ = (
         "_error",
         "_fed_bytes",
+        "_fields",
         "_header_bytes",
         "_is_close_delimited",
         "_is_parsed",
@@ -55,10 +57,11 @@ class IncomingReply:
         self.keeps_alive = False
         self.pending_bytes = 0
         self._pending: list[bytes] = []
-        self._fed_bytes = 0  # until the head is there
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._fed_bytes = 0  # up to the end of the head, and what came along with that
         self._header_bytes = 0
         self._is_close_delimited = False
-        self._error: httpx.TransportError | None = None
+        self._error: httpx.TransportError | TimeoutError | None = None
         self._waiter: asyncio.Future[None] | None = None
         # One for each reply: what a reply leaves behind in it is no part of the next one.
         self._parser = HttpResponseParser(self)
@@ -78,22 +81,22 @@ class IncomingReply:
         if self._is_parsed:
             self.keeps_alive = False  # there is more than the reply
             return
-        is_first = not (self.has_head or self._fed_bytes)
-        if is_first and not data.startswith(b"H"):
-            self.fail(httpx.RemoteProtocolError(_foreign(data)))
-            return
+        if not self.has_head:
+            if not self._fed_bytes and not data.startswith(b"H"):
+                self.fail(httpx.RemoteProtocolError(_foreign(data)))
+                return
+            self._fed_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except HttpParserError as error:
             self._break_off(error)
         if not self.has_head:
-            self._fed_bytes += len(data)
             if self._fed_bytes > HEAD_BYTES:
                 self.fail(_too_long())
+            return
         if self.is_complete:
             self._stop_parsing()
-        if self.has_head:
-            self._wake()
+        self._wake()
 
     def end(self) -> None:
         """The provider closed its side."""
@@ -107,7 +110,7 @@ class IncomingReply:
         else:
             self.fail(httpx.RemoteProtocolError("the provider closed the connection"))
 
-    def fail(self, error: httpx.TransportError) -> None:
+    def fail(self, error: httpx.TransportError | TimeoutError) -> None:
         """Nothing more will come; what has come can still be taken."""
         self.keeps_alive = False
         if not self.is_complete and self._error is None:
@@ -117,7 +120,10 @@ class IncomingReply:
     # What the call asks
 
     async def head(self) -> None:
-        """Waits until status and headers are there.  Raises `httpx.TransportError`."""
+        """Waits until status and headers are there.
+
+        Raises `httpx.TransportError`, and ``TimeoutError`` when the connection says so.
+        """
         while not self.has_head:
             if self._error is not None:
                 raise self._error
@@ -143,22 +149,21 @@ class IncomingReply:
             raise httpx.RemoteProtocolError("a second reply")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._header_bytes += len(name) + len(value)
-        if self._header_bytes > HEAD_BYTES:
-            raise _too_long()
         if self.has_head:
-            return  # a trailer
-        field, text = name.decode("latin-1").lower(), _text(value)
-        known = self.headers.get(field)
-        self.headers[field] = text if known is None else f"{known}, {text}"
+            self._count(((name, value),))  # a trailer
+        else:
+            self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
+        fields, self._fields = self._fields, []
+        if self._fed_bytes > HEAD_BYTES:  # with some of the body, or not
+            self._count(fields)
         status = self._parser.get_status_code()
         if status < 100 or status == _SWITCHING:
             raise httpx.RemoteProtocolError(f"status {status} answers no request")
         if status < 200:
-            self.headers.clear()  # of 100 Continue or 103 Early Hints: the reply is yet to come
-            return
+            return  # 100 Continue or 103 Early Hints: the reply is yet to come
+        self.headers = _header_mapping(fields)
         self._is_close_delimited = _is_close_delimited(status, self.headers)
         self.status = status
         self.has_head = True
@@ -174,6 +179,11 @@ class IncomingReply:
             self.is_complete = True
             self.keeps_alive = self._parser.should_keep_alive()
 
+    def _count(self, fields: Collection[tuple[bytes, bytes]]) -> None:
+        self._header_bytes += sum(map(len, chain.from_iterable(fields)))
+        if self._header_bytes > HEAD_BYTES:
+            raise _too_long()
+
     def _break_off(self, error: HttpParserError) -> None:
         """What our own checks found, or the parser."""
         self.keeps_alive = False
@@ -183,16 +193,15 @@ class IncomingReply:
         else:
             self.fail(httpx.RemoteProtocolError(str(error)))
 
-    async def _more(self) -> None:
+    def _more(self) -> asyncio.Future[None]:
+        """Done when there is something new."""
         waiter = self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await waiter
-        finally:
-            self._waiter = None
+        return waiter
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def _let_go(self) -> None:
         self._stop_parsing()
@@ -215,6 +224,21 @@ def _is_close_delimited(status: int, headers: Mapping[str, str]) -> bool:
             raise httpx.RemoteProtocolError("a transfer-encoding other than chunked")
         return False
     return status not in _WITHOUT_BODY and "content-length" not in headers
+
+
+def _header_mapping(fields: Collection[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Names in lower case; what came several times is joined by commas."""
+    try:
+        mapping = {name.decode("latin-1").lower(): value.decode() for name, value in fields}
+    except UnicodeDecodeError:
+        mapping = {}
+    if len(mapping) == len(fields):
+        return mapping
+    mapping.clear()
+    for raw_name, value in fields:
+        name = raw_name.decode("latin-1").lower()
+        mapping[name] = f"{mapping[name]}, {_text(value)}" if name in mapping else _text(value)
+    return mapping
 
 
 def _text(value: bytes) -> str:

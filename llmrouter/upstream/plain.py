@@ -22,11 +22,14 @@ class PlainCarrier:
         self._transport = transport
 
     async def carry(self, call: UpstreamCall, progress: Progress) -> PlainReply:
-        progress.waiting()
-        return PlainReply(await self._transport.handle_async_request(_request(call, progress)))
+        return PlainReply(await progress.in_time(self._response(call, progress)))
 
     async def aclose(self) -> None:
         await self._transport.aclose()
+
+    async def _response(self, call: UpstreamCall, progress: Progress) -> httpx.Response:
+        progress.waiting()
+        return await self._transport.handle_async_request(_request(call, progress))
 
 
 class PlainReply:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from contextvars import ContextVar
-from typing import Final
+from typing import Final, TypeVar
 
 from llmrouter.core.clock import Clock
 from llmrouter.core.errors import Phase
 from llmrouter.core.timer import Timer
 from llmrouter.core.upstream import UpstreamCall
+
+T = TypeVar("T")
 
 EXTENSION: Final = "llmrouter.progress"
 """The request extension under which a transport finds the call's `Progress`.
@@ -25,28 +28,48 @@ class Progress:
     to answer.  ``is_at_eof``: it has closed its side.
     """
 
+    __slots__ = (
+        "_begun_us",
+        "_clock",
+        "_connect_s",
+        "_timer",
+        "connect_us",
+        "has_response_bytes",
+        "headers_s",
+        "is_at_eof",
+        "is_reused",
+        "phase",
+    )
+
     def __init__(self, call: UpstreamCall, clock: Clock) -> None:
         self.phase: Phase = "connect"
         self.is_reused = True
         self.has_response_bytes = False
         self.is_at_eof = False
         self.connect_us: int | None = None
+        self.headers_s = call.headers_s
+        """How long the provider may take until its reply's head is there."""
         self._connect_s = call.connect_s
-        self._headers_s = call.headers_s
         self._clock = clock
         self._begun_us = clock.monotonic_us()
-        self._has_headers = False
-        self.timer = Timer()
-        """Runs until the headers are there, set anew by each stage."""
+        self._timer: Timer | None = None
+
+    async def in_time(self, work: Awaitable[T]) -> T:
+        """What ``work`` gives.
+
+        Raises ``TimeoutError`` when one of the stages that it tells of takes too long.
+        """
+        self._timer = timer = Timer()
+        try:
+            with timer:
+                return await work
+        finally:
+            timer.close()
+            self._timer = None
 
     def waiting(self) -> None:
         """Whoever carries the call may not tell how far it is: one clock for all its stages."""
-        self.timer.set(self._connect_s + self._headers_s)
-
-    def headers_came(self) -> None:
-        """What follows has other clocks."""
-        self.phase = "body"
-        self._has_headers = True
+        self._allow(self._connect_s + self.headers_s)
 
     def elapsed_us(self) -> int:
         """Since the call began."""
@@ -55,7 +78,7 @@ class Progress:
     @property
     def limit_s(self) -> float:
         """How long the stage that it is in may take."""
-        return self._headers_s if self.phase in ("send", "headers") else self._connect_s
+        return self.headers_s if self.phase in ("send", "headers") else self._connect_s
 
     def resolving(self) -> None:
         """A connection has to be opened: its clock runs until TLS is up."""
@@ -69,18 +92,22 @@ class Progress:
     def securing(self) -> None:
         self.phase = "tls"
 
+    def connected(self) -> None:
+        """The connection is open."""
+        if not self.is_reused and self.connect_us is None:
+            self.connect_us = self.elapsed_us()
+
     def sending(self) -> None:
         """A part of the request is about to be written."""
         if self.phase != "send":
+            self.connected()
             self.phase = "send"
-            self._allow(self._headers_s)
-            if not self.is_reused and self.connect_us is None:
-                self.connect_us = self.elapsed_us()
+            self._allow(self.headers_s)
 
     def sent(self) -> None:
         """That part is written; if it was the last one, the provider's time begins."""
         self.phase = "headers"
-        self._allow(self._headers_s)
+        self._allow(self.headers_s)
 
     def received(self, data: bytes) -> None:
         """Bytes arrived, or none when the provider closed."""
@@ -89,9 +116,13 @@ class Progress:
         else:
             self.is_at_eof = True
 
+    def headers_came(self) -> None:
+        """What follows has other clocks."""
+        self.phase = "body"
+
     def _allow(self, seconds: float) -> None:
-        if not self._has_headers:
-            self.timer.set(seconds)
+        if self._timer is not None:
+            self._timer.set(seconds)
 
 
 CURRENT: ContextVar[Progress | None] = ContextVar("progress", default=None)
