@@ -44,5 +44,9 @@ class UpstreamReply(Protocol):
         Raises `AttemptError` (reset, truncated, bad_body, too_large); has no clock of its own.
         """
 
+    def arrived(self) -> bytes | None:
+        """What `chunks` would give without waiting, empty at the end; None where it would wait,
+        or fail.  A whole body that came with its head needs no clock."""
+
     async def aclose(self) -> None:
         """Gives the connection back, or closes it when the body was not read to its end."""

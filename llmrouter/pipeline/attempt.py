@@ -335,6 +335,9 @@ class Attempt:
     async def _read(self, phase: Phase) -> bytes | None:
         """The next chunk, None at the end; raises `AttemptError` when a clock runs out."""
         try:
+            arrived = self._reading.reply.arrived()
+            if arrived is not None:
+                return arrived or None
             return await self._clocks.read(self._reading.chunks)
         except AttemptError as error:
             error.phase = phase  # the transport knows of a body only

@@ -26,6 +26,9 @@ class CarriedReply(Protocol):
     async def take(self) -> bytes:
         """More of the body as it came; empty at its end.  Raises one of `FOREIGN_ERRORS`."""
 
+    def arrived(self) -> bytes | None:
+        """What `take` would give without waiting; None where it would wait, or raise."""
+
     async def aclose(self) -> None:
         """Gives the connection back, or closes it when the reply was not taken to its end."""
 

@@ -178,6 +178,9 @@ class LeanReply:
     async def take(self) -> bytes:
         return await self._connection.take(self._reply)
 
+    def arrived(self) -> bytes | None:
+        return self._connection.arrived(self._reply)
+
     async def aclose(self) -> None:
         if not self._is_over:
             self._is_over = True

@@ -81,6 +81,12 @@ class LeanConnection(asyncio.Protocol):
         self._resume_reading()
         return data
 
+    def arrived(self, reply: IncomingReply) -> bytes | None:
+        """What `take` would give without waiting."""
+        data = reply.arrived()
+        self._resume_reading()
+        return data
+
     def release(self) -> None:
         """The call is over: back to the pool, or closed when the provider has not finished."""
         reply, self._reply = self._reply, None

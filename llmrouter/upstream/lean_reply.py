@@ -131,14 +131,19 @@ class IncomingReply:
 
     async def take(self) -> bytes:
         """All of the body that has arrived; empty at its end.  Raises `httpx.TransportError`."""
-        while not self._pending:
-            if self.is_complete:
-                return b""
+        while (data := self.arrived()) is None:
             if self._error is not None:
                 raise self._error
             await self._more()
-        data = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
-        self._pending.clear()
+        return data
+
+    def arrived(self) -> bytes | None:
+        """What `take` would give without waiting; None where it would wait, or raise."""
+        pending = self._pending
+        if not pending:
+            return b"" if self.is_complete else None
+        data = pending[0] if len(pending) == 1 else b"".join(pending)
+        pending.clear()
         self.pending_bytes = 0
         return data
 

@@ -49,6 +49,9 @@ class PlainReply:
                 return part
         return b""
 
+    def arrived(self) -> None:
+        """httpx gives nothing unasked."""
+
     async def aclose(self) -> None:
         await self._response.aclose()
 

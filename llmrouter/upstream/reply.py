@@ -28,6 +28,7 @@ class HttpReply:
         self._progress = progress
         self._max_body_bytes = max_body_bytes
         self._left_bytes = max_body_bytes
+        self._is_plain = "content-encoding" not in carried.headers
         self._decoder: Decoder | None = None
         self._pieces: Iterator[bytes] = iter(())
         self._is_over = False
@@ -41,17 +42,32 @@ class HttpReply:
     async def __anext__(self) -> bytes:
         while (plain := next(self._pieces, None)) is None:
             await self._take()
-        self._left_bytes -= len(plain)
-        if self._left_bytes < 0:
-            raise AttemptError(
-                "too_large", "body", f"the reply is longer than {self._max_body_bytes} bytes"
-            )
+        self._count(plain)
         return plain
+
+    def arrived(self) -> bytes | None:
+        if self._is_over:
+            return b""
+        if not self._is_plain:
+            return None
+        data = self._carried.arrived()
+        if data:
+            self._count(data)
+        elif data is not None:
+            self._is_over = True
+        return data
 
     async def aclose(self) -> None:
         """Stops the provider, unless it had finished."""
         self._is_over = True
         await self._carried.aclose()
+
+    def _count(self, plain: bytes) -> None:
+        self._left_bytes -= len(plain)
+        if self._left_bytes < 0:
+            raise AttemptError(
+                "too_large", "body", f"the reply is longer than {self._max_body_bytes} bytes"
+            )
 
     async def _take(self) -> None:
         """The next bytes off the wire.  Raises ``StopAsyncIteration`` when there are no more."""
