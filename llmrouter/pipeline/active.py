@@ -208,7 +208,7 @@ class ActiveConfiguration:
         self.reprice(await self._prices.book())
 
     async def _activate(self, version: ConfigurationVersion, config: RouterConfig) -> None:
-        table = compile_table(version.number, version.document, config)
+        table = compile_table(version.number, version.document, config, before=self._table)
         try:
             self._book = await self._prices.configure(table.configured_prices)
         except Overloaded as error:

@@ -81,6 +81,7 @@ class KeywordClassifier:
 
     def __init__(self, categories: Mapping[str, Sequence[str]], weights: Weights) -> None:
         """``categories`` maps names to keywords; a trailing ``*`` stands for any ending."""
+        self.categories = categories
         own = {name: words for name, words in categories.items() if name in BUILT_IN_CATEGORIES}
         added = {name: words for name, words in categories.items() if name not in own}
         self._added = frozenset(added)
@@ -158,11 +159,13 @@ class _Index:
     """Keywords by their first word, so that a text is gone through once."""
 
     def __init__(self, categories: Mapping[str, Sequence[str]], weights: Weights) -> None:
-        self._heads: dict[str, tuple[_Phrase, ...]] = {}
+        self._heads: dict[str, list[_Phrase]] = {}
         self._stems: dict[str, _Phrase] = {}
         self._anywhere: list[_Phrase] = []
         for label, votes in _votes(categories, weights).items():
             self._add(label, votes)
+        for phrases in self._heads.values():
+            phrases.sort(key=lambda phrase: -phrase.words)  # the longest is tried first
         self._stem_lengths = sorted({len(stem) for stem in self._stems}, reverse=True)
 
     def matches(self, words: Sequence[str], folded: str) -> Iterator[_Phrase]:
@@ -189,8 +192,7 @@ class _Index:
                 self._stems[words[0]] = _Phrase(label, (), True, votes)
         elif words:
             phrase = _Phrase(label, tuple(words[1:]), is_stem, votes)
-            heads = (*self._heads.get(words[0], ()), phrase)
-            self._heads[words[0]] = tuple(sorted(heads, key=lambda p: -p.words))
+            self._heads.setdefault(words[0], []).append(phrase)
 
     def _at(self, words: Sequence[str], position: int) -> _Phrase | None:
         """The longest keyword that begins at this word; a plain plural counts as its singular."""

@@ -72,14 +72,16 @@ def compile_table(
     document: Mapping[str, Any],
     config: RouterConfig,
     book: PriceBook | None = None,
+    *,
+    before: RoutingTable | None = None,
 ) -> RoutingTable:
     """The table of a configuration version whose names have been checked
     (`llmrouter.policy.references`).
 
     ``book`` is what prices are looked up in, the configuration's own among them; without one,
-    these are all there are, and hold whenever.
+    these are all there are, and hold whenever.  From the table ``before`` comes what both say.
     """
-    table = RoutingTable(version, document, config)
+    table = RoutingTable(version, document, config, before)
     if book is None:
         book = PriceBook().assuming(table.configured_prices)
     return table.with_prices(book)
@@ -88,7 +90,13 @@ def compile_table(
 class RoutingTable:
     """Everything that routing asks of one configuration version; never changes."""
 
-    def __init__(self, version: int, document: Mapping[str, Any], config: RouterConfig) -> None:
+    def __init__(
+        self,
+        version: int,
+        document: Mapping[str, Any],
+        config: RouterConfig,
+        before: RoutingTable | None = None,
+    ) -> None:
         self.version = version
         self.document = document
         self.config = config
@@ -108,9 +116,11 @@ class RoutingTable:
             )
             for name, route in self._routes.items()
         }
-        self.keywords = KeywordClassifier(
-            {name: category.keywords for name, category in config.categories.items()},
-            load_weights(),
+        words = {name: category.keywords for name, category in config.categories.items()}
+        self.keywords = (
+            before.keywords  # two thousand words, which hardly ever change
+            if before is not None and before.keywords.categories == words
+            else KeywordClassifier(words, load_weights())
         )
         self._sections: dict[
             tuple[str, str, str | None], tuple[BreakerConfig, TimeoutsConfig, LimitsConfig]

@@ -243,3 +243,14 @@ def test_of_each_clock_the_most_specific_word_counts(clock: str) -> None:
         )
         timeouts = compile_table(1, {}, config).timeouts(Target("lab", "m"), "c")
         assert getattr(timeouts, clock) == number
+
+
+def test_a_version_that_leaves_the_keywords_alone_takes_the_last_ones_over() -> None:
+    following = compile_table(8, DOCUMENT, read_document(DOCUMENT), before=TABLE)
+    assert following.keywords is TABLE.keywords
+
+    law = {"law": {"models": ["kimi-k2.5"], "keywords": ["contract"]}}
+    document = {**DOCUMENT, "categories": law}
+    other = compile_table(9, document, read_document(document), before=following)
+    assert other.keywords.classify("the contract").category == "law"
+    assert following.keywords.classify("the contract").category != "law"
