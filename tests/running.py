@@ -26,7 +26,8 @@ from unittest.mock import patch
 import httpx
 from hypercorn.asyncio import serve
 
-from llmrouter.bootstrap import Router, running
+from llmrouter.bootstrap.joining import Router
+from llmrouter.bootstrap.running import running
 from llmrouter.core.clock import Clock
 from llmrouter.settings import Keyring, read_settings
 from llmrouter.store.engine import DatabaseAddress

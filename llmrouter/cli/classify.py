@@ -12,7 +12,7 @@ from typing import Any, get_args
 import click
 import orjson
 
-from llmrouter.bootstrap import deciding_stages
+from llmrouter.bootstrap.deciding import deciding_stages
 from llmrouter.cli.current import current
 from llmrouter.cli.ledger import reading
 from llmrouter.cli.output import as_json, fail, print_json, print_table, run

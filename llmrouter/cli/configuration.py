@@ -156,7 +156,7 @@ async def change_ledger(
 ) -> T:
     """Makes a change in the ledger, or through the server that holds it."""
     # It loads every room of the store and the server: commands that only read go without.
-    from llmrouter.bootstrap import changing_configuration
+    from llmrouter.bootstrap.ledger import changing_configuration
 
     settings, keyring = read_settings(), read_keyring()
     try:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 import orjson
 
-from llmrouter.bootstrap import deciding_stages
+from llmrouter.bootstrap.deciding import deciding_stages
 from llmrouter.cli.current import current
 from llmrouter.cli.output import as_json, print_json, print_table, run
 from llmrouter.core.clock import SystemClock

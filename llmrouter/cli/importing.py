@@ -123,7 +123,7 @@ async def _opened(
 ) -> AsyncIterator[tuple[Shelf, LedgerReader | None, int]]:
     """The shelf to import to, the ledger if there is one, and the node to write as."""
     # It loads every room of the server.
-    from llmrouter.bootstrap import store_settings
+    from llmrouter.bootstrap.ledger import store_settings
 
     if dry_run:
         if not exists(database(settings)):

@@ -98,7 +98,7 @@ async def model_meant(name: str, clock: Clock) -> Target:
 async def recompute_costs(order: RepricingOrder, clock: Clock) -> Mapping[str, Any]:
     """Computes costs anew in the ledger, or through the server that holds it; gives the sums."""
     # It loads every room of the store and the server: commands that only read go without.
-    from llmrouter.bootstrap import changing_prices
+    from llmrouter.bootstrap.ledger import changing_prices
 
     settings, keyring = read_settings(), read_keyring()
     try:

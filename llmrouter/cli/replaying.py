@@ -98,7 +98,7 @@ def shown_state(row: ReplayRow) -> str:
 async def _held() -> AsyncIterator[tuple[Replays, Store]]:
     """The ledger, to write to.  Raises `DatabaseInUse` when a server holds it."""
     # It loads every room of the server: commands that only read go without.
-    from llmrouter.bootstrap import store_settings
+    from llmrouter.bootstrap.ledger import store_settings
 
     settings, keyring = read_settings(), read_keyring()
     if not exists(database(settings)):

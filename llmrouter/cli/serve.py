@@ -15,7 +15,9 @@ from typing import NoReturn
 
 import click
 
-from llmrouter.bootstrap import Router, database_address, running
+from llmrouter.bootstrap.joining import Router
+from llmrouter.bootstrap.ledger import database_address
+from llmrouter.bootstrap.running import running
 from llmrouter.cli.output import explained, fail, run
 from llmrouter.core.ids import MAX_NODE
 from llmrouter.settings import Keyring, Settings, misspelt_variables, read_keyring, read_settings

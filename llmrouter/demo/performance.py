@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from llmrouter.bootstrap import Router, running
+from llmrouter.bootstrap.joining import Router
+from llmrouter.bootstrap.running import running
 from llmrouter.demo.cast import document, providers
 from llmrouter.demo.page import Page
 from llmrouter.demo.tour import Tour

@@ -117,7 +117,7 @@ class RoutingTable:
             for name, route in self._routes.items()
         }
         words = {name: category.keywords for name, category in config.categories.items()}
-        self.keywords = (
+        self.keywords: KeywordClassifier = (
             before.keywords  # two thousand words, which hardly ever change
             if before is not None and before.keywords.categories == words
             else KeywordClassifier(words, load_weights())

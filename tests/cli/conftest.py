@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from llmrouter.bootstrap import Router, running
+from llmrouter.bootstrap.joining import Router
+from llmrouter.bootstrap.running import running
 from llmrouter.cli import cli
 from llmrouter.demo.cast import document, providers
 from llmrouter.settings import Keyring, Settings

@@ -159,8 +159,8 @@ async def test_hybrid_asks_ollama_when_it_is_not(
 async def test_a_classifier_that_fails_never_fails_the_request(
     sqlite_database: DatabaseAddress, mode: str, fault: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llmrouter.bootstrap.OLLAMA_S", 0.1)
-    monkeypatch.setattr("llmrouter.bootstrap.API_S", 0.1)
+    monkeypatch.setattr("llmrouter.bootstrap.joining.OLLAMA_S", 0.1)
+    monkeypatch.setattr("llmrouter.bootstrap.joining.API_S", 0.1)
     async with (
         Provider() as provider,
         running_router(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from llmrouter.bootstrap import store_settings
+from llmrouter.bootstrap.ledger import store_settings
 from llmrouter.core.clock import SystemClock
 from llmrouter.core.replay import ReplayAsked
 from llmrouter.documents import read_configuration

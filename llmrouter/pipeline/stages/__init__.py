@@ -1,1 +1,1 @@
-"""The stages, one file each; `llmrouter.bootstrap` puts them in order."""
+"""The stages, one file each; `llmrouter.bootstrap.joining` puts them in order."""

@@ -1,0 +1,1 @@
+"""Joins everything: the only room that knows every other."""

@@ -1,0 +1,208 @@
+"""Makes a router of its parts; the order of the stages stands here alone."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from llmrouter.bootstrap.deciding import Deciding, deciding_stages, last_turns
+from llmrouter.bootstrap.ledger import same_ledger
+from llmrouter.core.clock import Clock
+from llmrouter.dialects.registry import DIALECTS, codec
+from llmrouter.documents import read_configuration
+from llmrouter.pipeline.active import ActiveConfiguration
+from llmrouter.pipeline.assigning import Assigner
+from llmrouter.pipeline.availability import Availability
+from llmrouter.pipeline.capacity import Capacity
+from llmrouter.pipeline.conversations import Conversations
+from llmrouter.pipeline.estimator import Estimator
+from llmrouter.pipeline.knowledge import Knowledge
+from llmrouter.pipeline.means import Means
+from llmrouter.pipeline.model_classifier import API_S, OLLAMA_S, Asked, ModelClassifier
+from llmrouter.pipeline.repeats import Repeats
+from llmrouter.pipeline.runner import Pipeline
+from llmrouter.pipeline.stages.account import Account
+from llmrouter.pipeline.stages.acknowledge import Acknowledge
+from llmrouter.pipeline.stages.call import Call
+from llmrouter.pipeline.stages.count import Count
+from llmrouter.pipeline.stages.keep import Keep
+from llmrouter.pipeline.stages.receive import Receive
+from llmrouter.pipeline.stages.remember import Remember
+from llmrouter.pipeline.stages.tell import Tell
+from llmrouter.pipeline.stages.trace import Trace
+from llmrouter.pipeline.tails import Tails
+from llmrouter.pipeline.tasks import Tasks
+from llmrouter.pipeline.traffic import Drained, Traffic
+from llmrouter.replay.asking import Replays
+from llmrouter.replay.desk import ReplayDesk
+from llmrouter.replay.live_asking import LiveReplays
+from llmrouter.settings import Keyring, Settings
+from llmrouter.store.opening import Store
+from llmrouter.telemetry.opening import OpenTelemetry
+from llmrouter.upstream.client import HttpUpstream
+from llmrouter.web.app import build_app
+from llmrouter.web.endpoints import Operation
+from llmrouter.web.front import Front
+from llmrouter.web.guard import Guard
+from llmrouter.web.services import Services
+
+
+@dataclass(slots=True)
+class Router:
+    """A running router.  ``front`` is its ASGI application."""
+
+    front: Front
+    services: Services
+    store: Store
+    traffic: Traffic
+    tasks: Tasks
+    drained: Drained = field(default_factory=lambda: Drained(0, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a router is joined of: what had to be opened, read or told first."""
+
+    settings: Settings
+    keyring: Keyring
+    store: Store
+    upstream: HttpUpstream
+    configuration: ActiveConfiguration
+    estimator: Estimator
+    telemetry: OpenTelemetry | None
+    clock: Clock
+
+
+async def join(opened: Opened) -> Router:
+    """A router whose own background tasks run; nothing reaches it yet."""
+    settings, keyring, store = opened.settings, opened.keyring, opened.store
+    clock, configuration, upstream = opened.clock, opened.configuration, opened.upstream
+    availability = Availability(clock, await store.reader.availability(clock.now_us()))
+    tasks = Tasks()
+    conversations = Conversations(last_turns(store, tasks))
+    knowledge = Knowledge(clock)
+    traffic = Traffic(settings.max_requests)
+    assigner = Assigner(keyring, DIALECTS, codec, opened.estimator)
+    capacity = Capacity()
+    tails = Tails(store.reader.tails, lambda: configuration.table.hedges_by_p95, clock)
+    await tails.renew()
+    tasks.start(tails.run(), name="renew models' slowness")
+    deciding = deciding_stages(
+        availability,
+        keyring,
+        conversations,
+        knowledge,
+        *_model_classifiers(opened, assigner, availability),
+        states=store.reader,
+    )
+    call = Call(
+        Means(
+            upstream=upstream,
+            availability=availability,
+            ledger=store.ledger,
+            assigner=assigner,
+            knowledge=knowledge,
+            repeats=Repeats(clock),
+            tails=tails,
+            chance=random.random,
+            capacity=capacity,
+        )
+    )
+    services = Services(
+        configuration=configuration,
+        availability=availability,
+        capacity=capacity,
+        knowledge=knowledge,
+        classify=deciding.classify,
+        explainer=Pipeline(deciding, (), tasks),
+        ledger=store.ledger,
+        versions=store.versions,
+        prices=store.prices,
+        reader=store.reader,
+        replays=_replay_desk(opened, tasks),
+        keyring=keyring,
+        traffic=traffic,
+        dialects=DIALECTS,
+        ids=store.ids,
+        clock=clock,
+        ollama_base_url=settings.ollama_base_url,
+        ollama_router_model=settings.ollama_router_model,
+    )
+    front = Front(
+        guard=_guard(settings),
+        inner=build_app(services),
+        pipelines=_pipelines(opened, deciding, call, conversations, traffic, tasks),
+        configuration=configuration,
+        dialects=DIALECTS,
+        traffic=traffic,
+        tasks=tasks,
+        ids=store.ids,
+        clock=clock,
+    )
+    return Router(front, services, store, traffic, tasks)
+
+
+def _pipelines(
+    opened: Opened,
+    deciding: Deciding,
+    call: Call,
+    conversations: Conversations,
+    traffic: Traffic,
+    tasks: Tasks,
+) -> Mapping[Operation, Pipeline]:
+    """The stages of each operation, in their order."""
+    keyring, ledger, telemetry = opened.keyring, opened.store.ledger, opened.telemetry
+    receive = Receive(traffic, ledger, keyring, opened.store.node)
+    count = Count(opened.upstream, keyring, DIALECTS, opened.estimator)
+    account = Account(ledger, keyring)
+    traced = () if telemetry is None else (Trace(telemetry),)
+    told = () if telemetry is None else (Tell(telemetry),)
+    return {
+        "chat": Pipeline(
+            forward=(*traced, receive, Acknowledge(), *deciding, call),
+            closing=(Keep(), account, Remember(conversations), *told),
+            tasks=tasks,
+        ),
+        "count": Pipeline(
+            forward=(*traced, receive, *deciding, count), closing=(account, *told), tasks=tasks
+        ),
+    }
+
+
+def _model_classifiers(
+    opened: Opened, assigner: Assigner, availability: Availability
+) -> tuple[ModelClassifier, ModelClassifier]:
+    made = partial(
+        ModelClassifier,
+        upstream=opened.upstream,
+        ledger=opened.store.ledger,
+        assigner=assigner,
+        availability=availability,
+        dialects=DIALECTS,
+    )
+    ollama_model = f"ollama/{opened.settings.ollama_router_model}"
+    return (
+        made(Asked("ollama", ollama_model, OLLAMA_S)),
+        made(Asked("api", opened.settings.router_api_model, API_S)),
+    )
+
+
+def _replay_desk(opened: Opened, tasks: Tasks) -> ReplayDesk:
+    settings, keyring, store = opened.settings, opened.keyring, opened.store
+    read = partial(read_configuration, settings=settings, keyring=keyring)
+    reader = store.reader
+    made_with = Replays(reader.replays, reader.versions, reader.prices, read, keyring)
+    live = LiveReplays(made_with, store, opened.upstream, opened.estimator, opened.clock)
+    return ReplayDesk(made_with, live, tasks, same_ledger(settings))
+
+
+def _guard(settings: Settings) -> Guard:
+    return Guard.build(
+        loopback_only=settings.is_loopback,
+        hosts=settings.allowed_hosts,
+        origins=settings.allowed_origins,
+        client_key=settings.api_key.get_secret_value() if settings.api_key else None,
+        admin_token=settings.admin_token.get_secret_value() if settings.admin_token else None,
+    )
