@@ -19,6 +19,11 @@ class Alarm:
         self._handle: asyncio.TimerHandle | None = None
         self._deadline_s: float | None = None
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it will go off, or look whether it has to."""
+        return self._handle is not None
+
     def set(self, seconds: float) -> None:
         """From now on so long."""
         loop = asyncio.get_running_loop()

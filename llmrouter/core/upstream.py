@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Literal, Protocol
 
 from llmrouter.core.records import record
 
 Method = Literal["GET", "POST"]
+
+Take = Callable[[bytes], bool]
+"""Takes some bytes, at once or not at all; false when it wants no more."""
 
 
 @record
@@ -47,6 +50,14 @@ class UpstreamReply(Protocol):
     def arrived(self) -> bytes | None:
         """What `chunks` would give without waiting, empty at the end; None where it would wait,
         or fail.  A whole body that came with its head needs no clock."""
+
+    async def flow(self, take: Take) -> None:
+        """Hands the body to ``take`` as it arrives, without waking the caller in between.
+
+        Returns when ``take`` wants no more, and when something comes that only `chunks` can tell:
+        an end, a failure.  Then, or at once where nothing can flow, `chunks` goes on with the
+        rest.  Raises what ``take`` raises.
+        """
 
     async def aclose(self) -> None:
         """Gives the connection back, or closes it when the body was not read to its end."""

@@ -41,6 +41,11 @@ class EventSplitter:
         self._is_at_start = True
         self._is_too_large = False
 
+    @property
+    def is_between_events(self) -> bool:
+        """Whether the next byte is the first of an event, and not the stream's first."""
+        return not (self._pending or self._is_at_start or self._is_too_large)
+
     def feed(self, data: bytes) -> list[ServerSentEvent]:
         """The events that ``data`` completes.
 

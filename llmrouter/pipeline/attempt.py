@@ -6,10 +6,10 @@ succeeded, failed or abandoned, with the event that carries its usage and its co
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from llmrouter.core.chat.losses import translation_header
 from llmrouter.core.configuration import LimitsConfig, TimeoutsConfig
@@ -23,7 +23,7 @@ from llmrouter.core.events import (
 from llmrouter.core.records import record
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import AttemptKind, AttemptOutcome, Target
-from llmrouter.core.upstream import UpstreamCall, UpstreamReply
+from llmrouter.core.upstream import Take, UpstreamCall, UpstreamReply
 from llmrouter.dialects.wire import Codec, Dialect, Observed, ReplyReader, TargetFacts
 from llmrouter.pipeline.capacity import Room
 from llmrouter.pipeline.clocks import OutOfTime, ReadingClocks
@@ -31,6 +31,7 @@ from llmrouter.pipeline.costing import Costing
 from llmrouter.pipeline.estimator import Estimator
 from llmrouter.pipeline.exchange import Exchange
 from llmrouter.pipeline.ports import Upstream
+from llmrouter.pipeline.relay import relay
 from llmrouter.policy.failures import Verdict
 from llmrouter.policy.token_counts import count_by_length
 
@@ -47,6 +48,9 @@ PROVIDER_REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-generation-id", 
 
 RECORDED_LOSSES = 100
 """A long conversation may lose the same field in each of its messages."""
+
+
+T = TypeVar("T")
 
 
 @record
@@ -209,16 +213,24 @@ class Attempt:
         self._clocks.allow(timeouts.idle_s)
         return content
 
-    async def next_part(self) -> bytes | None:
-        """The next bytes for the client, None at the end.  Raises `AttemptError`."""
+    async def next_part(self, pour: Take | None) -> bytes | None:
+        """The next bytes for the client that can't be poured, None at the end.
+
+        Raises `AttemptError`.
+        """
         if self._at_end:
             return None
         observed = self._reading.reader.observed
+        if pour is not None and not observed.done:
+            reading = self._reading
+            left = await self._in_time(
+                "stream", relay(reading.reply, reading.reader, pour, self._heard)
+            )
+            if left:
+                return left
         spoken = observed.output_characters
         content = await self._advance("stream")
-        # Comments keep a connection alive, and say nothing of the model.
-        if observed.output_characters != spoken or not content.startswith(b":"):
-            self._clocks.allow(self._assignment.timeouts.idle_s)
+        self._heard(content, observed.output_characters != spoken)
         return content
 
     async def succeed(self) -> None:
@@ -312,9 +324,17 @@ class Attempt:
             ) from None
         return content
 
+    def _heard(self, content: bytes, is_spoken: bool) -> None:
+        """Comments keep a connection alive, and say nothing of the model."""
+        if is_spoken or not content.startswith(b":"):
+            self._clocks.allow(self._assignment.timeouts.idle_s)
+
     async def _advance(self, phase: Phase) -> bytes:
         """Reads on, and gives what the client may have of it."""
         reader = self._reading.reader
+        if reader.observed.done:  # it was relayed
+            await self._see_out()
+            return self._finish()
         data = await self._read(phase)
         if data is None:
             return self._finish()
@@ -333,12 +353,20 @@ class Attempt:
                 self._reading.reader.feed(data)
 
     async def _read(self, phase: Phase) -> bytes | None:
-        """The next chunk, None at the end; raises `AttemptError` when a clock runs out."""
+        """The next chunk, None at the end."""
         try:
             arrived = self._reading.reply.arrived()
-            if arrived is not None:
-                return arrived or None
-            return await self._clocks.read(self._reading.chunks)
+        except AttemptError as error:
+            error.phase = phase
+            raise
+        if arrived is not None:
+            return arrived or None
+        return await self._in_time(phase, anext(self._reading.chunks, None))
+
+    async def _in_time(self, phase: Phase, coming: Awaitable[T]) -> T:
+        """What is to come; raises `AttemptError` when a clock runs out."""
+        try:
+            return await self._clocks.wait(coming)
         except AttemptError as error:
             error.phase = phase  # the transport knows of a body only
             raise

@@ -10,6 +10,7 @@ from llmrouter.core.configuration import BreakerConfig
 from llmrouter.core.errors import AttemptError, RouterError, StreamBroken
 from llmrouter.core.events import FallbackTaken, HedgeTaken, RetryWithheld
 from llmrouter.core.routing import AttemptKind, Candidate, Target
+from llmrouter.core.upstream import Take
 from llmrouter.pipeline.assigning import Task
 from llmrouter.pipeline.attempt import Assignment, Attempt
 from llmrouter.pipeline.capacity import Room, bounds_of, find_room
@@ -376,12 +377,12 @@ class _StreamRelay:
     def drain_bytes(self) -> int:
         return self._attempt.drain_bytes
 
-    async def next_part(self) -> bytes | None:
+    async def next_part(self, pour: Take | None) -> bytes | None:
         if self._first is not None:
             first, self._first = self._first, None
             return first
         try:
-            part = await self._attempt.next_part()
+            part = await self._attempt.next_part(pour)
             if part is None:
                 await self._attempt.succeed()
         except AttemptError as error:

@@ -7,10 +7,13 @@ meant, and sleeps on if not.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable
+from typing import TypeVar
 
 from llmrouter.core.clock import Clock
 from llmrouter.core.timer import Timer
+
+T = TypeVar("T")
 
 
 class OutOfTime(Exception):
@@ -32,19 +35,21 @@ class ReadingClocks:
         self._timer = Timer()
 
     def allow(self, seconds: float) -> None:
-        """Starts the phase's clock anew."""
-        self._phase_until_us = self._clock.monotonic_us() + round(seconds * 1e6)
+        """Starts the phase's clock anew, for what is being awaited, too."""
+        now_us = self._clock.monotonic_us()
+        self._phase_until_us = now_us + round(seconds * 1e6)
+        self._timer.set((min(self._phase_until_us, self._until_us) - now_us) / 1e6)
 
-    async def read(self, chunks: AsyncIterator[bytes]) -> bytes | None:
-        """The next chunk, None at the end.  Raises `OutOfTime`, and whatever the chunks raise."""
-        is_total = self._until_us <= self._phase_until_us
-        until_us = self._until_us if is_total else self._phase_until_us
-        self._timer.set((until_us - self._clock.monotonic_us()) / 1e6)
+    async def wait(self, coming: Awaitable[T]) -> T:
+        """What is to come, if it comes in time.  Raises `OutOfTime`, and what it raises."""
+        if not self._timer.is_running:
+            until_us = min(self._phase_until_us, self._until_us)
+            self._timer.set((until_us - self._clock.monotonic_us()) / 1e6)
         try:
             with self._timer:
-                return await anext(chunks, None)
+                return await coming
         except TimeoutError:
-            raise OutOfTime(is_total=is_total) from None
+            raise OutOfTime(is_total=self._until_us <= self._phase_until_us) from None
 
     def close(self) -> None:
         """Lets the timer go."""

@@ -15,6 +15,7 @@ from llmrouter.core.ledger import BreakerRow, RequestRecord, ResponseState
 from llmrouter.core.records import record
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import Classification, Decision, Ending, Purpose, Target
+from llmrouter.core.upstream import Take
 from llmrouter.dialects.wire import Dialect
 from llmrouter.pipeline.ports import Client, Ledger
 from llmrouter.policy.envelope import Authored
@@ -80,8 +81,10 @@ class Relay(Protocol):
     def drain_bytes(self) -> int:
         """How much is read on once the client has left."""
 
-    async def next_part(self) -> bytes | None:
+    async def next_part(self, pour: Take | None) -> bytes | None:
         """The next bytes for the client, None at the end.
+
+        What can be poured to the client without anybody waiting is not among them.
 
         Raises `StreamBroken` when the stream breaks; the attempt is accounted by then.
         """

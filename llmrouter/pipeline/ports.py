@@ -14,7 +14,7 @@ from llmrouter.core.ledger import (
     ResponseState,
 )
 from llmrouter.core.prices import PriceCard
-from llmrouter.core.upstream import UpstreamCall, UpstreamReply
+from llmrouter.core.upstream import Take, UpstreamCall, UpstreamReply
 from llmrouter.policy.price_book import PriceBook
 
 
@@ -93,6 +93,11 @@ class Client(Protocol):
 
     started: bool
     """Whether the status and headers have been sent."""
+
+    @property
+    def pour(self) -> Take | None:
+        """Sends a part of a body that has begun, at once; false where it was not sent, because the
+        client is behind or gone.  None where every part has to be waited for."""
 
     async def body(self, limit_bytes: int) -> bytes:
         """The whole request body.

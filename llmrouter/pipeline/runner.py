@@ -170,7 +170,10 @@ async def _relay(exchange: Exchange, relay: Relay, client: Client) -> None:
     Raises `StreamBroken`, and `ClientGone` when more remains than a provider is drained of.
     """
     drained_bytes = 0
-    while (part := await relay.next_part()) is not None:
+    while True:
+        part = await relay.next_part(None if exchange.has_left else client.pour)
+        if part is None:
+            return
         if exchange.has_left:
             drained_bytes += len(part)
             if drained_bytes > relay.drain_bytes:

@@ -15,6 +15,7 @@ from llmrouter.core.ledger import RequestRow
 from llmrouter.core.records import record
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import DialectName, Target
+from llmrouter.core.upstream import Take
 from llmrouter.dialects.wire import Dialect
 from llmrouter.pipeline.availability import Availability, Hindrance
 from llmrouter.pipeline.exchange import Caller, Exchange, Reply
@@ -69,6 +70,7 @@ class _Collector:
 
     request: bytes
     started: bool = False
+    pour: Take | None = None
     parts: list[bytes] = field(default_factory=list)
 
     async def body(self, limit_bytes: int) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final, Protocol
 
 from llmrouter import __version__
-from llmrouter.core.upstream import UpstreamCall
+from llmrouter.core.upstream import Take, UpstreamCall
 from llmrouter.upstream.progress import Progress
 
 OWN_HEADERS: Final[Mapping[str, str]] = {
@@ -28,6 +28,10 @@ class CarriedReply(Protocol):
 
     def arrived(self) -> bytes | None:
         """What `take` would give without waiting; None where it would wait, or raise."""
+
+    async def flow(self, take: Take, limit_bytes: int) -> int:
+        """As `llmrouter.core.upstream.UpstreamReply.flow`, for so many bytes at most.  How many
+        there were."""
 
     async def aclose(self) -> None:
         """Gives the connection back, or closes it when the reply was not taken to its end."""

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import httpx
 
-from llmrouter.core.upstream import UpstreamCall
+from llmrouter.core.upstream import Take, UpstreamCall
 from llmrouter.upstream.addresses import require_allowed, resolve
 from llmrouter.upstream.carrier import OWN_HEADERS
 from llmrouter.upstream.lean_connection import LeanConnection
@@ -180,6 +180,9 @@ class LeanReply:
 
     def arrived(self) -> bytes | None:
         return self._connection.arrived(self._reply)
+
+    async def flow(self, take: Take, limit_bytes: int) -> int:
+        return await self._connection.flow(self._reply, take, limit_bytes)
 
     async def aclose(self) -> None:
         if not self._is_over:

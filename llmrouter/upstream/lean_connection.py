@@ -8,6 +8,7 @@ from typing import Protocol, cast
 import httpx
 
 from llmrouter.core.timer import Alarm
+from llmrouter.core.upstream import Take
 from llmrouter.upstream.lean_pool import Origin
 from llmrouter.upstream.lean_reply import IncomingReply
 from llmrouter.upstream.progress import Progress
@@ -86,6 +87,14 @@ class LeanConnection(asyncio.Protocol):
         data = reply.arrived()
         self._resume_reading()
         return data
+
+    async def flow(self, reply: IncomingReply, take: Take, limit_bytes: int) -> int:
+        """Hands the body on as it arrives; see `IncomingReply.flow`.  Raises what ``take`` does."""
+        try:
+            return await reply.flow(take, limit_bytes)
+        except BaseException:
+            self.close()
+            raise
 
     def release(self) -> None:
         """The call is over: back to the pool, or closed when the provider has not finished."""

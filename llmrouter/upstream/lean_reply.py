@@ -9,6 +9,7 @@ from itertools import chain
 import httpx
 from httptools import HttpParserError, HttpResponseParser
 
+from llmrouter.core.upstream import Take
 from llmrouter.upstream.progress import Progress
 
 HEAD_BYTES = 100 * 1024
@@ -32,6 +33,7 @@ class IncomingReply:
         "_error",
         "_fed_bytes",
         "_fields",
+        "_flow",
         "_header_bytes",
         "_is_close_delimited",
         "_is_parsed",
@@ -63,6 +65,7 @@ class IncomingReply:
         self._is_close_delimited = False
         self._error: httpx.TransportError | TimeoutError | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._flow: _Flow | None = None
         # One for each reply: what a reply leaves behind in it is no part of the next one.
         self._parser = HttpResponseParser(self)
         self._is_parsed = False
@@ -96,7 +99,7 @@ class IncomingReply:
             return
         if self.is_complete:
             self._stop_parsing()
-        self._wake()
+        self._hand_on()
 
     def end(self) -> None:
         """The provider closed its side."""
@@ -146,6 +149,21 @@ class IncomingReply:
         pending.clear()
         self.pending_bytes = 0
         return data
+
+    async def flow(self, take: Take, limit_bytes: int) -> int:
+        """Hands the body to ``take`` as it arrives, for as long as that is all there is to do.
+
+        Returns how many bytes it took; what comes after them waits for `take`, and so do the end,
+        a failure, and what would be more than ``limit_bytes``.
+        """
+        if self._pending or self.is_complete or self._error is not None:
+            return 0
+        flow = self._flow = _Flow(take, limit_bytes)
+        try:
+            await self._more()
+        finally:
+            self._flow = None
+        return limit_bytes - flow.left_bytes
 
     # What the parser finds
 
@@ -198,6 +216,24 @@ class IncomingReply:
         else:
             self.fail(httpx.RemoteProtocolError(str(error)))
 
+    def _hand_on(self) -> None:
+        """Gives what has arrived to the flow, or wakes the call that waits for it."""
+        flow, waiter = self._flow, self._waiter
+        if flow is None or waiter is None or waiter.done() or self.pending_bytes > flow.left_bytes:
+            self._wake()
+            return
+        flow.left_bytes -= self.pending_bytes
+        data = self.arrived()
+        try:
+            wants_more = not data or flow.take(data)
+        except Exception as error:
+            # The call's own fault, or the reply's: it is the call that has to hear of it.
+            self._waiter = None
+            waiter.set_exception(error)
+            return
+        if self.is_complete or not wants_more:
+            self._wake()
+
     def _more(self) -> asyncio.Future[None]:
         """Done when there is something new."""
         waiter = self._waiter = asyncio.get_running_loop().create_future()
@@ -216,6 +252,16 @@ class IncomingReply:
         if not self._is_parsed:
             self._is_parsed = True
             del self._parser  # they hold each other
+
+
+class _Flow:
+    """Who takes what arrives, and how much."""
+
+    __slots__ = ("left_bytes", "take")
+
+    def __init__(self, take: Take, left_bytes: int) -> None:
+        self.take = take
+        self.left_bytes = left_bytes
 
 
 def _is_close_delimited(status: int, headers: Mapping[str, str]) -> bool:

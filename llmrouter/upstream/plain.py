@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import httpx
 
-from llmrouter.core.upstream import UpstreamCall
+from llmrouter.core.upstream import Take, UpstreamCall
 from llmrouter.upstream.carrier import OWN_HEADERS
 from llmrouter.upstream.progress import EXTENSION, Progress
 
@@ -51,6 +51,9 @@ class PlainReply:
 
     def arrived(self) -> None:
         """httpx gives nothing unasked."""
+
+    async def flow(self, take: Take, limit_bytes: int) -> int:
+        return 0  # httpx gives nothing unasked
 
     async def aclose(self) -> None:
         await self._response.aclose()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from llmrouter.core.errors import AttemptError
+from llmrouter.core.upstream import Take
 from llmrouter.upstream.carrier import CarriedReply
 from llmrouter.upstream.faults import FOREIGN_ERRORS, as_attempt_error
 from llmrouter.upstream.inflate import Decoder, decoder_for
@@ -56,6 +57,14 @@ class HttpReply:
         elif data is not None:
             self._is_over = True
         return data
+
+    async def flow(self, take: Take) -> None:
+        if self._is_over or not self._is_plain:
+            return
+        try:
+            self._left_bytes -= await self._carried.flow(take, self._left_bytes)
+        except FOREIGN_ERRORS as error:
+            raise as_attempt_error(error, self._progress) from error
 
     async def aclose(self) -> None:
         """Stops the provider, unless it had finished."""

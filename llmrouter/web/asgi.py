@@ -34,6 +34,10 @@ class Line(Protocol):
     def is_free(self) -> bool:
         """Whether the client is there, and takes what it is sent."""
 
+    def pour(self, data: bytes) -> bool:
+        """Sends more of a body that has begun; false where it was not sent, because the client is
+        behind or gone."""
+
     def on_gone(self, tell: Callable[[], None]) -> None:
         """Calls ``tell`` when the client leaves before its reply has ended."""
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from llmrouter.core.errors import BodyTooLarge, RequestTimeout
+from llmrouter.core.upstream import Take
 from llmrouter.pipeline.exchange import Exchange
 from llmrouter.pipeline.ports import ClientGone
 from llmrouter.pipeline.tasks import Tasks
@@ -28,6 +29,11 @@ class AsgiClient:
         self.started = False
         self._connection = connection
         self._body_read = asyncio.Event()
+
+    @property
+    def pour(self) -> Take | None:
+        line = self._connection.line
+        return None if line is None else line.pour
 
     async def body(self, limit_bytes: int) -> bytes:
         """The whole body, within its limit and its time."""

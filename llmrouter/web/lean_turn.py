@@ -109,6 +109,12 @@ class Turn:
             self._wake()
             self._line.replied()
 
+    def pour(self, data: bytes) -> bool:
+        if self.is_gone or self._line.is_full:
+            return False
+        self._line.write(*self.reply.body(data, is_last=False))
+        return True
+
     # The same in ASGI's messages
 
     async def receive(self) -> Message:

@@ -44,7 +44,7 @@ async def test_a_whole_stream_needs_one_timer(monkeypatch: pytest.MonkeyPatch) -
     reading, chunks = clocks(), Chunks(*[b"x"] * 100)
     for _ in range(100):
         reading.allow(60)
-        assert await reading.read(chunks) == b"x"
+        assert await reading.wait(anext(chunks)) == b"x"
     assert len(set_for) == 1
     reading.close()
 
@@ -55,10 +55,10 @@ async def test_silence_runs_out_of_the_time_that_is_up_first(
 ) -> None:
     reading = clocks(total_s)
     reading.allow(60)
-    assert await reading.read(Chunks(b"x")) == b"x"
+    assert await reading.wait(anext(Chunks(b"x"))) == b"x"
     reading.allow(0.02 if not is_total else 60)
     with pytest.raises(OutOfTime) as caught:
-        await reading.read(Chunks())
+        await reading.wait(anext(Chunks()))
     assert caught.value.is_total is is_total
     task = asyncio.current_task()
     assert task is not None
@@ -69,26 +69,26 @@ async def test_silence_runs_out_of_the_time_that_is_up_first(
 async def test_a_timer_that_goes_off_early_sleeps_on() -> None:
     reading, chunks = clocks(), Chunks(b"x")
     reading.allow(0.02)
-    assert await reading.read(chunks) == b"x"
+    assert await reading.wait(anext(chunks)) == b"x"
     reading.allow(60)
     late = asyncio.get_running_loop().call_later(0.05, chunks.queue.put_nowait, b"y")
-    assert await reading.read(chunks) == b"y"
+    assert await reading.wait(anext(chunks)) == b"y"
     late.cancel()
     reading.close()
 
 
 async def test_a_time_that_is_up_already_still_gives_what_is_there() -> None:
     reading = clocks(total_s=-1)
-    assert await reading.read(Chunks(b"x")) == b"x"
+    assert await reading.wait(anext(Chunks(b"x"))) == b"x"
     with pytest.raises(OutOfTime):
-        await reading.read(Chunks())
+        await reading.wait(anext(Chunks()))
     reading.close()
 
 
 async def test_a_cancellation_from_outside_is_none_of_the_clocks() -> None:
     reading = clocks()
     reading.allow(60)
-    task = asyncio.ensure_future(reading.read(Chunks()))
+    task = asyncio.ensure_future(reading.wait(anext(Chunks())))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

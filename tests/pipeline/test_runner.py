@@ -13,6 +13,7 @@ from llmrouter.core.clock import FakeClock
 from llmrouter.core.configuration import RouterConfig
 from llmrouter.core.errors import Overloaded, StreamBroken
 from llmrouter.core.routing import Decision
+from llmrouter.core.upstream import Take
 from llmrouter.dialects.registry import DIALECTS
 from llmrouter.pipeline.exchange import Exchange, Reply
 from llmrouter.pipeline.runner import Pipeline
@@ -32,6 +33,7 @@ class FakeClient:
     received: bytes = b""
     ended: bool = False
     started: bool = False
+    pour: Take | None = None
 
     async def body(self, limit_bytes: int) -> bytes:
         return b"{}"
@@ -55,7 +57,7 @@ class FakeRelay:
     terminator: bytes = b"data: [DONE]\n\n"
     abandoned: str | None = None
 
-    async def next_part(self) -> bytes | None:
+    async def next_part(self, pour: Take | None) -> bytes | None:
         if not self.parts:
             return None
         part = self.parts.pop(0)

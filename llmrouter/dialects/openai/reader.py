@@ -14,9 +14,13 @@ from llmrouter.dialects.openai.assembly import Assembly, split_into_chunks
 from llmrouter.dialects.openai.chunks import TERMINATOR, Chunk, ChunkStream
 from llmrouter.dialects.openai.completion import CompletionBody
 from llmrouter.dialects.openai.errors import EXCERPT_BYTES, excerpt
+from llmrouter.dialects.openai.refrain import Refrain, refrain_of
 from llmrouter.dialects.openai.watch import Watch
 from llmrouter.dialects.sse import encode_event
 from llmrouter.dialects.wire import CostOf
+
+REFRAINS = 20
+"""So many chunks in a row that are unlike the one before, and all are read one by one."""
 
 _BLANK = b" \t\r\n\xef\xbb\xbf"  # the last three are a byte order mark
 _JSON_STARTS = b'{["-0123456789ntf'
@@ -92,7 +96,7 @@ class Reply:
             return _PassedCompletion(body)
         chunks = ChunkStream(self._watch, self._event_bytes)
         if self._stream:
-            return _PassedStream(chunks, self._include_usage)
+            return _PassedStream(self._watch, chunks, self._include_usage)
         return _StreamToCompletion(self._watch, chunks, self._body_bytes)
 
 
@@ -107,16 +111,42 @@ class _Shape(Protocol):
 class _PassedStream:
     """Events as they came."""
 
-    def __init__(self, chunks: ChunkStream, include_usage: bool) -> None:
+    def __init__(self, watch: Watch, chunks: ChunkStream, include_usage: bool) -> None:
+        self._observed = watch.observed
         self._chunks = chunks
         self._include_usage = include_usage
+        self._refrain: Refrain | None = None
+        self._left_refrains = REFRAINS
 
     def feed(self, data: bytes) -> Iterable[bytes]:
-        return self._visible(self._chunks.feed(data))
+        start = 0
+        while start < len(data):
+            passage = None
+            if self._refrain is not None and self._chunks.may_skip(data):
+                passage = self._refrain.read(data, start)
+            if passage is not None:
+                self._left_refrains = REFRAINS
+                self._observed.output_characters += passage.characters
+                self._observed.output_extra_bytes += passage.extra_bytes
+                yield data[start : passage.end]
+                start = passage.end
+                continue
+            behind = data.find(b"\n\n", start) + 2 if self._left_refrains else 0
+            end = behind if behind > 1 else len(data)
+            yield from self._visible(self._learning(self._chunks.feed(data[start:end])))
+            start = end
 
     def finish(self) -> tuple[bytes, bytes]:
         content = b"".join(self._visible(self._chunks.finish()))
         return content, self._chunks.terminator()
+
+    def _learning(self, chunks: Iterable[Chunk]) -> Iterable[Chunk]:
+        """The chunks, each of which may be like those that follow."""
+        for chunk in chunks:
+            if self._left_refrains and chunk.document is not None:
+                self._left_refrains -= 1
+                self._refrain = refrain_of(chunk.raw, chunk.document)
+            yield chunk
 
     def _visible(self, chunks: Iterable[Chunk]) -> Iterable[bytes]:
         return (c.raw for c in chunks if self._include_usage or not c.is_usage_only)

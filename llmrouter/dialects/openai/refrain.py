@@ -1,0 +1,146 @@
+"""What the chunks of a stream have in common, so that most of them need not be parsed.
+
+A stream repeats itself: nearly all its chunks are the same bytes around another piece of text.
+Once a chunk has been parsed, those that follow are compared with it; where they differ in that text
+alone, so do their documents, and all there is to learn from them is how long the text is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import orjson
+
+from llmrouter.dialects.openai.watch import spoken_texts
+
+_TEXT = re.compile(rb'[^"\\\x00-\x1f]*(?:\\["\\/bfnrt][^"\\\x00-\x1f]*)*+')
+"""What stands between the quotes of a JSON string; at an escape by number it ends."""
+_PADDING = re.compile(rb"[0-9A-Za-z]*+")
+_TEXT_KEYS = re.compile(rb'"(?:content|reasoning_content|reasoning|arguments)": ?"')
+_PADDING_KEYS = re.compile(rb'"(obfuscation|p)": ?"')
+"""Strings of random length, with which OpenAI and Mistral hide how long a text is."""
+
+_FIELD = b"data: "
+_PROBE = "Is this what it says?"
+
+
+class Passage(NamedTuple):
+    """Chunks that need not be parsed: where they end, and how long what they say is."""
+
+    end: int
+    characters: int
+    extra_bytes: int
+    """By how much its UTF-8 form is longer."""
+
+
+class Refrain:
+    """A chunk's bytes before its text and behind it; and behind its padding, where it has some."""
+
+    __slots__ = ("_after", "_before", "_behind_padding", "_bytes", "_characters", "_escapes")
+
+    def __init__(self, before: bytes, after: bytes, behind_padding: bytes | None) -> None:
+        self._before = before
+        self._after = after
+        self._behind_padding = behind_padding
+        repeated = before + after + (behind_padding or b"")
+        self._bytes = len(repeated)
+        self._characters = len(repeated.decode())
+        self._escapes = _escapes(repeated)
+
+    def read(self, data: bytes, start: int) -> Passage | None:
+        """The chunks that begin at ``start``, as far as they are whole and alike."""
+        before, after, behind_padding = self._before, self._after, self._behind_padding
+        before_bytes, after_bytes = len(before), len(after)
+        is_at, text_at, padding_at = data.startswith, _TEXT.match, _PADDING.match
+        chunks = padding_bytes = 0
+        end = start
+        while is_at(before, end) and (text := text_at(data, end + before_bytes)):
+            behind = text.end()
+            if not is_at(after, behind):
+                break
+            behind += after_bytes
+            if behind_padding is not None and (padding := padding_at(data, behind)):
+                behind = padding.end()
+                if not is_at(behind_padding, behind):
+                    break
+                behind += len(behind_padding)
+                padding_bytes += behind - padding.start() - len(behind_padding)
+            end = behind
+            chunks += 1
+        return self._passage(data[start:end], end, chunks, padding_bytes) if chunks else None
+
+    def _passage(self, raw: bytes, end: int, chunks: int, padding_bytes: int) -> Passage | None:
+        """None where the text is no UTF-8."""
+        try:
+            characters = len(raw) if raw.isascii() else len(raw.decode())
+        except UnicodeDecodeError:
+            return None
+        repeated = chunks * self._characters
+        extra_bytes = len(raw) - characters - chunks * (self._bytes - self._characters)
+        if b"\\" in raw:
+            repeated += _escapes(raw) - chunks * self._escapes
+        return Passage(end, characters - repeated - padding_bytes, extra_bytes)
+
+
+def refrain_of(raw: bytes, document: Mapping[str, Any]) -> Refrain | None:
+    """What a chunk, which says ``document``, has in common with those of another text.
+
+    None for a chunk that says more than one text, or none.
+    """
+    is_plain = raw.startswith(_FIELD) and raw.endswith(b"\n\n") and raw.count(b"\n") == 2
+    if not is_plain or document.get("usage") or _said(document) is None:
+        return None
+    for key in _TEXT_KEYS.finditer(raw):
+        text = _TEXT.match(raw, key.end())
+        if text is None:
+            continue
+        before, after = raw[: text.start()], raw[text.end() :]
+        if _holds_text(before, after):
+            return _padded(before, after) or Refrain(before, after, None)
+    return None
+
+
+def _padded(before: bytes, after: bytes) -> Refrain | None:
+    """The refrain of chunks whose padding differs, too."""
+    for key in _PADDING_KEYS.finditer(after):
+        padding = _PADDING.match(after, key.end())
+        if padding is None:
+            continue
+        middle, behind = after[: padding.start()], after[padding.end() :]
+        probed = _document(before + middle + _PROBE.encode() + behind)
+        if probed is not None and probed.get(key[1].decode()) == _PROBE:
+            return Refrain(before, middle, behind)
+    return None
+
+
+def _holds_text(before: bytes, after: bytes) -> bool:
+    """Whether what stands between the two is the text, the whole text and nothing but the text."""
+    probed = _document(before + _PROBE.encode() + after)
+    return probed is not None and _said(probed) == _PROBE
+
+
+def _document(raw: bytes) -> dict[str, Any] | None:
+    try:
+        document = orjson.loads(raw[len(_FIELD) :])
+    except orjson.JSONDecodeError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _said(document: Mapping[str, Any]) -> str | None:
+    """The one text that a chunk says, of one choice that goes on."""
+    choices = document.get("choices")
+    if not isinstance(choices, list) or len(choices) != 1 or not isinstance(choices[0], dict):
+        return None
+    delta = choices[0].get("delta")
+    if choices[0].get("finish_reason") or not isinstance(delta, dict):
+        return None
+    texts = spoken_texts(delta)
+    return texts[0] if texts is not None and len(texts) == 1 else None
+
+
+def _escapes(raw: bytes) -> int:
+    """How many characters are written as two: a backslash, and what it stands before."""
+    return raw.count(b"\\") - raw.count(b"\\\\")

@@ -1,0 +1,38 @@
+"""A stream's short way: what a provider sends goes to the client in the same step of the event
+loop, and no task wakes up for it.
+
+It is left where there is something to wait for or to decide: a client that is behind or gone, the
+end, a failure, a time that is up.  Whoever was on it then goes on part by part, which is the way of
+every stream whose connections are not ours, and comes back to it with the next part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from llmrouter.core.upstream import Take, UpstreamReply
+from llmrouter.dialects.wire import ReplyReader
+
+Heard = Callable[[bytes, bool], None]
+"""Told what came for the client, and whether the model has said more."""
+
+
+async def relay(reply: UpstreamReply, reader: ReplyReader, pour: Take, heard: Heard) -> bytes:
+    """Passes on what arrives for as long as it can be poured; gives what could not be.
+
+    Raises `AttemptError`, as reading part by part does.
+    """
+    observed = reader.observed
+    left = b""
+
+    def take(data: bytes) -> bool:
+        nonlocal left
+        spoken = observed.output_characters
+        content = reader.feed(data)
+        heard(content, observed.output_characters != spoken)
+        if content and not pour(content):
+            left = content
+        return not (left or observed.done)
+
+    await reply.flow(take)
+    return left

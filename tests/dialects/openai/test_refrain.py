@@ -1,0 +1,129 @@
+"""Chunks that are like the one before are compared, not parsed; nobody can tell."""
+
+from __future__ import annotations
+
+import json
+from unittest import mock
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmrouter.dialects.openai import reader
+from llmrouter.dialects.openai.refrain import Refrain, refrain_of
+from tests.dialects.openai.replies import DONE, chunk, read
+
+BEFORE = b'data: {"id":"c","model":"m\\\\\xc3\xa9","choices":[{"index":0,"delta":{"content":"'
+AFTER = b'"},"finish_reason":null}],"usage":null}\n\n'
+PADDED = b'"},"finish_reason":null}],"obfuscation":"'
+CALL = b'data: {"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"'
+
+
+def said(text: bytes) -> bytes:
+    return BEFORE + text + AFTER
+
+
+def padded(text: bytes, padding: bytes) -> bytes:
+    return BEFORE + text + PADDED + padding + b'"}\n\n'
+
+
+def learnt(raw: bytes) -> Refrain | None:
+    return refrain_of(raw, json.loads(raw[6:]))
+
+
+@pytest.mark.parametrize(
+    ("learnt_from", "next_ones", "texts"),
+    [
+        (said(b"Hello"), [said(b" there"), said(b", you")], [" there", ", you"]),
+        (said(b"a"), [said("日本 😀".encode())], ["日本 😀"]),
+        (said(b"a"), [said(rb"one\n\ttwo \"\\\" \/")], ['one\n\ttwo "\\" /']),
+        (said(b"a"), [said(b"")], [""]),
+        (padded(b"a", b"x7"), [padded(b"b", b""), padded(b"cd", b"Zz9Zz9")], ["b", "cd"]),
+        (CALL + b'{"}}]}}]}\n\n', [CALL + b'\\"a\\": 1"}}]}}]}\n\n'], ['"a": 1']),
+    ],
+)
+def test_what_chunks_say_that_differ_in_their_text_alone(
+    learnt_from: bytes, next_ones: list[bytes], texts: list[str]
+) -> None:
+    refrain = learnt(learnt_from)
+    assert refrain is not None
+    stream = b"".join(next_ones)
+    passage = refrain.read(b"..." + stream + b"data: {", 3)
+    whole = "".join(texts)
+    extra_bytes = len(whole.encode()) - len(whole)
+    assert passage == (3 + len(stream), len(whole), extra_bytes)
+
+
+@pytest.mark.parametrize(
+    "unlike",
+    [
+        said(b"a")[:-1],
+        said(b'a"b'),
+        said(rb"\u00e9"),
+        said(rb"\x"),
+        said(b"\\"),
+        said(b"a\nb"),
+        said(b"\xff"),
+        said(b"a").replace(b'"c"', b'"d"'),
+        said(b"a").replace(b"null}]", b'"stop"}]'),
+        DONE,
+    ],
+)
+def test_other_chunks_are_left_to_be_parsed(unlike: bytes) -> None:
+    refrain = learnt(said(b"a"))
+    assert refrain is not None
+    assert refrain.read(unlike, 0) is None
+    passage = refrain.read(said(b"b") + unlike, 0)
+    assert passage is None or passage.end == len(said(b"b"))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        chunk(delta={"role": "assistant"}),
+        chunk("a", finish="stop"),
+        chunk("a", usage={"prompt_tokens": 1}),
+        chunk(delta={"content": "a", "reasoning": "b"}),
+        said(b"a").replace(b"\n\n", b"\r\n\r\n"),
+        said(b"a").replace(b'"content"', b'"content":"","content"'),
+        b"data: " + json.dumps({"choices": [{"delta": {"content": "a"}}] * 2}).encode() + b"\n\n",
+    ],
+)
+def test_a_chunk_that_says_more_than_one_text_teaches_nothing(raw: bytes) -> None:
+    refrain = learnt(raw)
+    assert refrain is None or b'"content":"","content":"' in raw
+
+
+PIECES = st.sampled_from(
+    [
+        b"a",
+        b"word ",
+        b'"',
+        b"\\",
+        b"\\n",
+        b"\\u00e9",
+        b"\\ud83d",
+        "é".encode(),
+        b"\xff",
+        b"\n",
+        b"}",
+    ]
+)
+CHUNKS = st.one_of(
+    st.builds(said, st.lists(PIECES, max_size=4).map(b"".join)),
+    st.builds(padded, PIECES, st.sampled_from([b"", b"aB3", b'"', b"\\n"])),
+    st.builds(lambda text: CALL + text + b'"}}]}}]}\n\n', PIECES),
+    st.sampled_from(
+        [chunk("a"), chunk("b"), chunk("c", finish="stop"), DONE, b": still here\n\n", b"\r\n"]
+    ),
+)
+
+
+@given(st.lists(CHUNKS, max_size=12).map(b"".join), st.lists(st.integers(0, 2_000), max_size=4))
+def test_law_what_is_compared_and_what_is_parsed_tell_the_same(
+    stream: bytes, cuts: list[int]
+) -> None:
+    compared = read(stream, *(min(cut, len(stream)) for cut in cuts))
+    with mock.patch.object(reader, "REFRAINS", 0):
+        parsed = read(stream)
+    assert compared.told == parsed.told
