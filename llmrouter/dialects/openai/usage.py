@@ -5,9 +5,11 @@ Imitators differ in what their figures include; where they say a total, it settl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import field
 from decimal import Decimal
-from typing import Any
+from operator import itemgetter
+from typing import Any, Final, Literal, NamedTuple
 
 from llmrouter.core.records import record
 from llmrouter.core.usage import Usage, nusd_from_usd
@@ -17,41 +19,97 @@ MAX_TOKENS = 10**12
 
 MAX_COST_USD = 10**6
 
+_NUMBERS: Final = frozenset({int, float})
+
 XAI_TICKS_PER_NUSD = 10
 """https://docs.x.ai/developers/cost-tracking: 1 USD = 10^10 ticks."""
 
-_Path = tuple[str, ...]
+_Figure = Literal[
+    "prompt",
+    "completion",
+    "total",
+    "cache_read",
+    "cache_write",
+    "reasoning",
+    "cache_write_1h",
+    "input_audio",
+    "input_image",
+    "output_audio",
+    "output_image",
+    "searches",
+]
 
-_CACHE_READ: tuple[_Path, ...] = (
-    ("prompt_tokens_details", "cached_tokens"),  # OpenAI, OpenRouter, xAI, Groq, Zhipu
-    ("prompt_token_details", "cached_tokens"),  # Mistral, by one of its three names
-    ("num_cached_tokens",),  # Mistral
-    ("prompt_cache_hit_tokens",),  # DeepSeek
-    ("cached_tokens",),  # Moonshot
-    ("cache_read_input_tokens",),  # gateways before Anthropic
+_SPELLINGS: Final[Mapping[_Figure, tuple[tuple[str, ...], ...]]] = {
+    "prompt": (("prompt_tokens",),),
+    "completion": (("completion_tokens",),),
+    "total": (("total_tokens",),),
+    "cache_read": (
+        ("prompt_tokens_details", "cached_tokens"),  # OpenAI, OpenRouter, xAI, Groq, Zhipu
+        ("prompt_token_details", "cached_tokens"),  # Mistral, by one of its three names
+        ("num_cached_tokens",),  # Mistral
+        ("prompt_cache_hit_tokens",),  # DeepSeek
+        ("cached_tokens",),  # Moonshot
+        ("cache_read_input_tokens",),  # gateways before Anthropic
+    ),
+    "cache_write": (
+        ("prompt_tokens_details", "cache_write_tokens"),  # OpenRouter, OpenAI
+        ("prompt_tokens_details", "cache_creation_tokens"),
+        ("cache_creation_input_tokens",),
+    ),
+    "reasoning": (
+        ("completion_tokens_details", "reasoning_tokens"),
+        ("reasoning_tokens",),  # Perplexity, Together
+    ),
+    "cache_write_1h": (
+        ("cache_creation", "ephemeral_1h_input_tokens"),  # gateways before Anthropic
+        ("prompt_tokens_details", "cache_creation_token_details", "ephemeral_1h_input_tokens"),
+    ),
+    "input_audio": (("prompt_tokens_details", "audio_tokens"),),
+    "input_image": (("prompt_tokens_details", "image_tokens"),),  # xAI, image models
+    "output_audio": (("completion_tokens_details", "audio_tokens"),),
+    "output_image": (("completion_tokens_details", "image_tokens"),),
+    "searches": (
+        ("server_tool_use", "web_search_requests"),  # OpenRouter, gateways before Anthropic
+        ("num_search_queries",),  # Perplexity
+        ("num_sources_used",),  # xAI's live search bills sources
+    ),
+}
+"""Where each figure stands, in the order in which rivals are believed."""
+
+_PARTS: Final = frozenset[_Figure](
+    {"cache_write_1h", "input_audio", "input_image", "output_audio", "output_image"}
 )
-_CACHE_WRITE: tuple[_Path, ...] = (
-    ("prompt_tokens_details", "cache_write_tokens"),  # OpenRouter, OpenAI
-    ("prompt_tokens_details", "cache_creation_tokens"),
-    ("cache_creation_input_tokens",),
-)
-_REASONING: tuple[_Path, ...] = (
-    ("completion_tokens_details", "reasoning_tokens"),
-    ("reasoning_tokens",),  # Perplexity, Together
-)
-_CACHE_WRITE_1H: tuple[_Path, ...] = (
-    ("cache_creation", "ephemeral_1h_input_tokens"),  # gateways before Anthropic
-    ("prompt_tokens_details", "cache_creation_token_details", "ephemeral_1h_input_tokens"),
-)
-_INPUT_AUDIO: tuple[_Path, ...] = (("prompt_tokens_details", "audio_tokens"),)
-_INPUT_IMAGE: tuple[_Path, ...] = (("prompt_tokens_details", "image_tokens"),)  # xAI, image models
-_OUTPUT_AUDIO: tuple[_Path, ...] = (("completion_tokens_details", "audio_tokens"),)
-_OUTPUT_IMAGE: tuple[_Path, ...] = (("completion_tokens_details", "image_tokens"),)
-_SEARCHES: tuple[_Path, ...] = (
-    ("server_tool_use", "web_search_requests"),  # OpenRouter, gateways before Anthropic
-    ("num_search_queries",),  # Perplexity
-    ("num_sources_used",),  # xAI's live search bills sources
-)
+"""What is told apart from a class that holds it."""
+
+
+class _Place(NamedTuple):
+    """What a name means; the lower ``rank`` is believed."""
+
+    figure: _Figure
+    rank: int
+
+
+@record
+class _Names:
+    """What the names in an object mean: figures, or objects with names of their own."""
+
+    figures: dict[str, _Place] = field(default_factory=dict)
+    objects: dict[str, _Names] = field(default_factory=dict)
+
+
+def _names() -> _Names:
+    """`_SPELLINGS` by name, so that a usage object is read in one pass over what it says."""
+    names = _Names()
+    for figure, paths in _SPELLINGS.items():
+        for rank, (*holders, name) in enumerate(paths):
+            within = names
+            for holder in holders:
+                within = within.objects.setdefault(holder, _Names())
+            within.figures[name] = _Place(figure, rank)
+    return names
+
+
+_NAMES: Final = _names()
 
 
 @record
@@ -70,12 +128,9 @@ class ReportedUsage:
 def read_usage(raw: Mapping[str, Any]) -> ReportedUsage:
     """The usage object of a completion or of a stream's last chunk."""
     figures = _Figures(raw)
-    prompt = figures.first([("prompt_tokens",)])
-    completion = figures.first([("completion_tokens",)])
-    total = figures.first([("total_tokens",)])
-    cache_read = figures.first(_CACHE_READ)
-    cache_write = figures.first(_CACHE_WRITE)
-    reasoning = figures.first(_REASONING)
+    prompt, completion = figures.first("prompt"), figures.first("completion")
+    total, reasoning = figures.first("total"), figures.first("reasoning")
+    cache_read, cache_write = figures.first("cache_read"), figures.first("cache_write")
     cost_nusd = _cost_nusd(raw)
     if not prompt and not completion and not reasoning:
         return ReportedUsage(None, cost_nusd, figures.is_absurd)
@@ -93,11 +148,13 @@ def read_usage(raw: Mapping[str, Any]) -> ReportedUsage:
         reasoning, reasoning_beside = surplus, True  # Google counts thoughts in the total alone
     uncached = _without(prompt, 0 if caches_beside else cached)
     text = _without(completion, 0 if reasoning_beside else reasoning or 0)
-    uncached, input_audio = _split(uncached, figures.first(_INPUT_AUDIO))
-    uncached, input_image = _split(uncached, figures.first(_INPUT_IMAGE))
-    text, output_audio = _split(text, figures.first(_OUTPUT_AUDIO))
-    text, output_image = _split(text, figures.first(_OUTPUT_IMAGE))
-    cache_write, cache_write_1h = _split(cache_write, figures.first(_CACHE_WRITE_1H))
+    cache_write_1h = input_audio = input_image = output_audio = output_image = None
+    if figures.tell_parts:
+        uncached, input_audio = _split(uncached, figures.first("input_audio"))
+        uncached, input_image = _split(uncached, figures.first("input_image"))
+        text, output_audio = _split(text, figures.first("output_audio"))
+        text, output_image = _split(text, figures.first("output_image"))
+        cache_write, cache_write_1h = _split(cache_write, figures.first("cache_write_1h"))
     usage = Usage(
         uncached_input_tokens=uncached,
         cache_read_tokens=cache_read,
@@ -109,7 +166,7 @@ def read_usage(raw: Mapping[str, Any]) -> ReportedUsage:
         input_image_tokens=input_image,
         output_audio_tokens=output_audio,
         output_image_tokens=output_image,
-        web_searches=figures.first(_SEARCHES),
+        web_searches=figures.first("searches"),
     )
     return ReportedUsage(usage, cost_nusd, figures.is_absurd)
 
@@ -122,6 +179,8 @@ def _what_stands_beside(
     OpenAI counts both within; xAI's reasoning and Anthropic's caches stand beside.  What does not
     fit in must stand beside; else the total tells by its ``surplus`` over input and output.
     """
+    if not cached and not reasoning:
+        return False, False
     reasoning_beside = reasoning > completion or 0 < reasoning == surplus
     if 0 < cached + reasoning == surplus and cached:
         return True, reasoning > 0
@@ -148,20 +207,21 @@ class _Figures:
     """Token counts out of a usage object; what can't be a count reads as not given."""
 
     def __init__(self, raw: Mapping[str, Any]) -> None:
-        self._raw = raw
+        self._given: dict[_Figure, list[tuple[int, Any]]] = {}
+        self._find(raw, _NAMES)
+        self.tell_parts = not _PARTS.isdisjoint(self._given)
         self.is_absurd = False
 
-    def first(self, paths: Iterable[_Path]) -> int | None:
-        """The first figure that is given."""
-        for path in paths:
-            value: Any = self._raw
-            for step in path:
-                value = value.get(step) if isinstance(value, dict) else None
-            if value is None:
-                continue
+    def first(self, figure: _Figure) -> int | None:
+        """The first of its spellings that is given."""
+        given = self._given.get(figure)
+        if given is None:
+            return None
+        if len(given) > 1:
+            given.sort(key=itemgetter(0))
+        for _, value in given:
             if (
-                isinstance(value, int | float)
-                and not isinstance(value, bool)
+                type(value) in _NUMBERS  # a bool is none
                 and 0 <= value <= MAX_TOKENS
                 and value == int(value)
             ):
@@ -169,12 +229,23 @@ class _Figures:
             self.is_absurd = True
         return None
 
+    def _find(self, raw: Mapping[str, Any], names: _Names) -> None:
+        for name, value in raw.items():
+            place = names.figures.get(name)
+            if place is not None:
+                if value is not None:
+                    self._given.setdefault(place.figure, []).append((place.rank, value))
+            elif isinstance(value, dict) and name in names.objects:
+                self._find(value, names.objects[name])
+
 
 def _cost_nusd(raw: Mapping[str, Any]) -> int | None:
     ticks = raw.get("cost_in_usd_ticks")
     if isinstance(ticks, int) and not isinstance(ticks, bool) and ticks >= 0:
         return round(Decimal(ticks) / XAI_TICKS_PER_NUSD)
     cost = raw.get("cost")
+    if cost is None:
+        return None
     if isinstance(cost, dict):  # Perplexity
         return _nusd(cost.get("total_cost"))
     nusd = _nusd(cost)
