@@ -9,9 +9,13 @@ import orjson
 
 MAX_CHARACTERS = 256
 
+_PLACES = frozenset({"prompt_cache_key", "session_id", "metadata"})
+
 
 def session_in(document: Mapping[str, Any]) -> str | None:
     """The first name found in ``prompt_cache_key``, ``session_id`` and ``metadata``."""
+    if _PLACES.isdisjoint(document):
+        return None
     metadata = document.get("metadata")
     if not isinstance(metadata, dict):
         metadata = {}

@@ -23,9 +23,9 @@ sending their keys elsewhere by them, and a provider has no business with them."
 
 def encode(request: ChatRequest, model: str, quirks: Sequence[Quirk] = ()) -> OutgoingRequest:
     """The request for the provider's ``model``; every field that it can take passes."""
-    document = {
-        name: value for name, value in request.document.items() if name not in CLIENT_LIBRARY_FIELDS
-    }
+    document = dict(request.document)
+    for name in CLIENT_LIBRARY_FIELDS.intersection(document):
+        del document[name]
     document["model"] = model
     losses = Losses()
     if request.stream and "no_stream_options" not in quirks:

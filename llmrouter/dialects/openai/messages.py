@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from llmrouter.core.chat.losses import Losses
@@ -18,6 +19,8 @@ def adapted_messages(messages: Any, quirks: Sequence[Quirk], losses: Losses) -> 
     Another vendor's sealed reasoning is taken out: nobody here can open it.
     """
     if not isinstance(messages, list):
+        return messages
+    if not quirks and "reasoning_details" not in chain.from_iterable(messages):
         return messages
     adapted, leading = [], True
     for index, message in enumerate(messages):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llmrouter.core.errors import BodyTooLarge, InvalidRequest
 from llmrouter.core.requests import ChatRequest, Role, Turn
 from llmrouter.core.routing import Need
 from llmrouter.dialects.documents import read_document
-from llmrouter.dialects.openai.validate import tool_name, wrong_fields
+from llmrouter.dialects.openai.validate import are_plain, tool_name, wrong_fields
 from llmrouter.dialects.sessions import session_in
 
 _ROLES: Mapping[str, Role] = {
@@ -32,6 +32,9 @@ _MEDIA_NEEDS: Mapping[str, Need | None] = {
     "input_file": None,
 }
 
+_NEEDING = frozenset({"tools", "functions", "response_format", "modalities"})
+"""Fields that can call for a capability, beside what the messages hold."""
+
 
 def parse(body: bytes, *, max_depth: int = 200, max_messages: int = 10_000) -> ChatRequest:
     """The request in ``body``.
@@ -47,7 +50,8 @@ def parse(body: bytes, *, max_depth: int = 200, max_messages: int = 10_000) -> C
             code="too_many_messages",
             param="messages",
         )
-    errors = wrong_fields(document)
+    plain = are_plain(messages)
+    errors = wrong_fields(document, plain=plain)
     if errors:
         raise InvalidRequest(errors)
     stream = bool(document.get("stream"))
@@ -60,12 +64,18 @@ def parse(body: bytes, *, max_depth: int = 200, max_messages: int = 10_000) -> C
         model=document.get("model") or None,
         stream=stream,
         include_usage=stream and options.get("include_usage") is True,
-        turns=tuple([_turn(message) for message in document["messages"]]),
+        turns=_turns(document["messages"], plain=plain),
         tools=tuple([name for tool in tools if (name := tool_name(tool))]),
-        needs=_needs(document),
+        needs=_needs(document, plain=plain),
         max_output_tokens=_max_output_tokens(document),
         conversation_hint=session_in(document),
     )
+
+
+def _turns(messages: Sequence[Mapping[str, Any]], *, plain: bool) -> tuple[Turn, ...]:
+    if plain:
+        return tuple([Turn(_ROLES[m["role"]], m["content"] or "") for m in messages])
+    return tuple([_turn(message) for message in messages])
 
 
 def _turn(message: Mapping[str, Any]) -> Turn:
@@ -82,7 +92,9 @@ def _turn(message: Mapping[str, Any]) -> Turn:
     )
 
 
-def _needs(document: Mapping[str, Any]) -> frozenset[Need]:
+def _needs(document: Mapping[str, Any], *, plain: bool) -> frozenset[Need]:
+    if plain and _NEEDING.isdisjoint(document):
+        return frozenset()
     needs: set[Need] = set()
     if document.get("tools") or document.get("functions"):
         needs.add("tools")

@@ -7,7 +7,9 @@ newer fields are the provider's to judge, and fields that are not known pass.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from itertools import chain
+from operator import itemgetter
+from typing import Any, Final
 
 from llmrouter.core.errors import FieldError
 
@@ -15,6 +17,8 @@ MAX_ERRORS = 100
 """Enough to mend a request by; a body of 10,000 bad messages is not answered in kind."""
 
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+
+_TEXT_OR_NULL: Final = frozenset({str, type(None)})
 
 Check = Callable[[object], bool]
 
@@ -75,14 +79,47 @@ _FIELDS: Mapping[str, tuple[Check, str]] = {
 }
 
 
-def wrong_fields(document: Mapping[str, Any]) -> list[FieldError]:
-    """Every fault in order of the document, at most `MAX_ERRORS`; null is as good as absent."""
-    errors = [
-        FieldError(name, f"must be {_FIELDS[name][1]}")
-        for name, value in document.items()
-        if name in _FIELDS and value is not None and not _FIELDS[name][0](value)
-    ]
-    errors += _wrong_messages(document)
+_SUSPECT: Final = frozenset(
+    (name, type(sample))
+    for name, (check, _) in _FIELDS.items()
+    for sample in ("", 0, 0.5, True, [], {})
+    if not check(sample)
+)
+"""Fields with the types of JSON that are wrong there, or that take a second look."""
+
+_OF_NO_PLAIN_MESSAGE: Final = frozenset({"tool_calls", "function_call"})
+_role_of = itemgetter("role")
+_content_of = itemgetter("content")
+
+
+def are_plain(messages: object) -> bool:
+    """Whether these are messages of known roles, each with a text or null and no call of a tool.
+
+    Most conversations are no more, and nothing is wrong with those; it is told without a step of
+    Python for each message.
+    """
+    if not isinstance(messages, list) or not messages:
+        return False
+    try:
+        return (
+            ROLES.issuperset(map(_role_of, messages))
+            and _TEXT_OR_NULL.issuperset(map(type, map(_content_of, messages)))
+            and _OF_NO_PLAIN_MESSAGE.isdisjoint(chain.from_iterable(messages))
+        )
+    except (KeyError, TypeError):  # no object, one without these members, or a list for a role
+        return False
+
+
+def wrong_fields(document: Mapping[str, Any], *, plain: bool) -> list[FieldError]:
+    """Every fault in order of the document, at most `MAX_ERRORS`; null is as good as absent.
+
+    ``plain`` is what `are_plain` says of its messages.
+    """
+    errors: list[FieldError] = []
+    if not _SUSPECT.isdisjoint(zip(document, map(type, document.values()), strict=True)):
+        errors += _wrong_types(document)
+    if not plain:
+        errors += _wrong_messages(document)
     tools = document.get("tools")
     if isinstance(tools, list):
         errors += _wrong_tools(tools)
@@ -101,6 +138,14 @@ def tool_name(tool: object) -> str | None:
             return str(holder["name"])
     kind = tool.get("type", next(iter(tool), None))
     return kind if isinstance(kind, str) and kind not in ("", "function", "custom") else None
+
+
+def _wrong_types(document: Mapping[str, Any]) -> list[FieldError]:
+    return [
+        FieldError(name, f"must be {_FIELDS[name][1]}")
+        for name, value in document.items()
+        if name in _FIELDS and value is not None and not _FIELDS[name][0](value)
+    ]
 
 
 def _wrong_messages(document: Mapping[str, Any]) -> list[FieldError]:

@@ -168,6 +168,9 @@ def spoken_texts(message: Mapping[str, Any]) -> list[str] | None:
     """What a delta or message says; None when it is no semantic delta."""
     if len(message) == 1 and type(message.get("content")) is str:
         return [message["content"]] if message["content"] else None  # the common delta
+    given = [name for name, value in message.items() if value and name != "role"]
+    if given == ["content"] and type(message["content"]) is str:
+        return [message["content"]]  # the common message
     spoken = [text for name in _TEXTS if (text := message.get(name))]
     calls = message.get("tool_calls")
     functions = [
