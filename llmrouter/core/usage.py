@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from operator import attrgetter
 from typing import Final, Literal
 
 from llmrouter.core.records import record
@@ -49,12 +50,12 @@ class Usage:
     @property
     def input_tokens(self) -> int | None:
         """All input, cached or not."""
-        return sum_of_known([getattr(self, name) for name in INPUT_CLASSES])
+        return sum_of_known(_inputs_of(self))
 
     @property
     def output_tokens(self) -> int | None:
         """All output, reasoning included."""
-        return sum_of_known([getattr(self, name) for name in OUTPUT_CLASSES])
+        return sum_of_known(_outputs_of(self))
 
 
 INPUT_CLASSES: Final = (
@@ -77,6 +78,15 @@ OUTPUT_CLASSES: Final = (
 
 BILLED_CLASSES: Final = (*INPUT_CLASSES, *OUTPUT_CLASSES, "web_searches")
 """Everything that `Usage` counts."""
+
+_inputs_of: Final = attrgetter(*INPUT_CLASSES)
+_outputs_of: Final = attrgetter(*OUTPUT_CLASSES)
+_billed_of: Final = attrgetter(*BILLED_CLASSES)
+
+
+def billed_units(counted: object) -> dict[str, int | None]:
+    """What a `Usage` counts by its class, or an event or a row with the same fields."""
+    return dict(zip(BILLED_CLASSES, _billed_of(counted), strict=True))
 
 
 @record

@@ -8,12 +8,12 @@ from typing import Any, Final
 from llmrouter.core.prices import STANDARD_SERVICE, PriceCard
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.usage import (
-    BILLED_CLASSES,
     UNKNOWN_COST,
     Cost,
     CostBasis,
     Usage,
     UsageSource,
+    billed_units,
 )
 from llmrouter.dialects.wire import Observed
 from llmrouter.pipeline.estimator import Estimator
@@ -82,7 +82,8 @@ class Costing:
     def _fields(self, usage: Usage, source: UsageSource, observed: Observed) -> dict[str, Any]:
         tier = observed.service_tier
         fields = _fields(usage, source, self._cost(usage, source, observed))
-        return {**fields, "service_tier": None if tier == STANDARD_SERVICE else tier}
+        fields["service_tier"] = None if tier == STANDARD_SERVICE else tier
+        return fields
 
     def _cost(self, usage: Usage, source: UsageSource, observed: Observed) -> Cost:
         """The provider's own figure beats ours, and counted tokens beat estimated ones."""
@@ -97,7 +98,7 @@ class Costing:
 
 def _fields(usage: Usage, source: UsageSource, cost: Cost) -> dict[str, Any]:
     return {
-        **{name: getattr(usage, name) for name in BILLED_CLASSES},
+        **billed_units(usage),
         "usage_source": source,
         "cost_nusd": cost.nusd,
         "cost_basis": cost.basis,

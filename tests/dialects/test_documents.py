@@ -63,10 +63,12 @@ def test_a_byte_order_mark_and_keys_that_come_twice_are_read() -> None:
 @pytest.mark.parametrize(
     "number", [2**63, 2**64 - 1, 2**64, -(2**63), -(2**63) - 1, 10**40, -(10**300)]
 )
-def test_wide_integers_are_not_damaged(number: int) -> None:
-    document = read_document(json.dumps({"seed": number}).encode(), max_depth=9)
-    assert document == {"seed": number}
-    assert json.loads(write_document(document)) == {"seed": number}
+@pytest.mark.parametrize("shape", ['{"seed":%d}', '{"seed": %d}', '{"a":[1,%d]}', '{"a":[\n%d]}'])
+def test_wide_integers_are_not_damaged(shape: str, number: int) -> None:
+    body = (shape % number).encode()
+    document = read_document(body, max_depth=9)
+    assert document == json.loads(body)
+    assert json.loads(write_document(document)) == json.loads(body)
 
 
 JSON_VALUES = st.recursive(

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from llmrouter.core.records import record
 from llmrouter.core.routing import AttemptKind, AttemptOutcome
-from llmrouter.core.usage import BILLED_CLASSES, CostBasis, Usage, UsageSource
+from llmrouter.core.usage import CostBasis, Usage, UsageSource, billed_units
 
 
 @record
@@ -79,7 +79,7 @@ class _AttemptEnded:
     @property
     def usage(self) -> Usage:
         """What it used, by class."""
-        return Usage(**{name: getattr(self, name) for name in BILLED_CLASSES})
+        return Usage(**billed_units(self))
 
 
 @record

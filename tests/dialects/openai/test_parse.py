@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from llmrouter.core.errors import BodyTooLarge, InvalidRequest, MalformedRequest
 from llmrouter.core.requests import ChatRequest, Turn
@@ -34,6 +36,37 @@ def test_a_plain_request() -> None:
     assert (request.dialect, request.model, request.stream) == ("openai", "auto", False)
     assert request.turns == (Turn("user", "hi"),)
     assert (request.tools, request.needs, request.max_output_tokens) == ((), frozenset(), None)
+
+
+ROLES = st.sampled_from(["system", "user", "assistant", "function"])
+MESSAGES = st.lists(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "role": ROLES | st.sampled_from(["robot", None, 1, ["user"]]),
+            "content": st.text(max_size=3) | st.sampled_from([None, 1, ["part"], {}]),
+            "tool_calls": st.sampled_from([None, [], [{}], [1]]),
+            "name": st.just("n"),
+        },
+    )
+    | st.fixed_dictionaries({"role": ROLES, "content": st.text(max_size=3)})
+    | st.sampled_from([None, "role", ["role"]]),
+    min_size=1,
+    max_size=3,
+)
+OF_PARTS = {"role": "user", "content": [{"type": "text", "text": "hi"}]}
+
+
+@given(MESSAGES)
+def test_messages_read_the_same_whatever_stands_beside_them(messages: list[Any]) -> None:
+    def read(messages: list[Any]) -> object:
+        try:
+            return parsed(messages=messages).turns[:count]
+        except InvalidRequest as error:
+            return error.errors
+
+    count = len(messages)
+    assert read(messages) == read([*messages, OF_PARTS])
 
 
 @pytest.mark.parametrize("model", [{}, {"model": None}, {"model": ""}])
