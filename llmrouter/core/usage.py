@@ -81,12 +81,6 @@ BILLED_CLASSES: Final = (*INPUT_CLASSES, *OUTPUT_CLASSES, "web_searches")
 
 _inputs_of: Final = attrgetter(*INPUT_CLASSES)
 _outputs_of: Final = attrgetter(*OUTPUT_CLASSES)
-_billed_of: Final = attrgetter(*BILLED_CLASSES)
-
-
-def billed_units(counted: object) -> dict[str, int | None]:
-    """What a `Usage` counts by its class, or an event or a row with the same fields."""
-    return dict(zip(BILLED_CLASSES, _billed_of(counted), strict=True))
 
 
 @record

@@ -13,7 +13,6 @@ from llmrouter.core.usage import (
     CostBasis,
     Usage,
     UsageSource,
-    billed_units,
 )
 from llmrouter.dialects.wire import Observed
 from llmrouter.pipeline.estimator import Estimator
@@ -81,9 +80,8 @@ class Costing:
 
     def _fields(self, usage: Usage, source: UsageSource, observed: Observed) -> dict[str, Any]:
         tier = observed.service_tier
-        fields = _fields(usage, source, self._cost(usage, source, observed))
-        fields["service_tier"] = None if tier == STANDARD_SERVICE else tier
-        return fields
+        cost = self._cost(usage, source, observed)
+        return _fields(usage, source, cost, None if tier == STANDARD_SERVICE else tier)
 
     def _cost(self, usage: Usage, source: UsageSource, observed: Observed) -> Cost:
         """The provider's own figure beats ours, and counted tokens beat estimated ones."""
@@ -96,11 +94,24 @@ class Costing:
         return Cost(nusd, basis, self._card.id)
 
 
-def _fields(usage: Usage, source: UsageSource, cost: Cost) -> dict[str, Any]:
+def _fields(
+    usage: Usage, source: UsageSource, cost: Cost, service_tier: str | None = None
+) -> dict[str, Any]:
     return {
-        **billed_units(usage),
+        "uncached_input_tokens": usage.uncached_input_tokens,
+        "cache_read_tokens": usage.cache_read_tokens,
+        "cache_write_tokens": usage.cache_write_tokens,
+        "text_output_tokens": usage.text_output_tokens,
+        "reasoning_tokens": usage.reasoning_tokens,
+        "cache_write_1h_tokens": usage.cache_write_1h_tokens,
+        "input_audio_tokens": usage.input_audio_tokens,
+        "input_image_tokens": usage.input_image_tokens,
+        "output_audio_tokens": usage.output_audio_tokens,
+        "output_image_tokens": usage.output_image_tokens,
+        "web_searches": usage.web_searches,
         "usage_source": source,
         "cost_nusd": cost.nusd,
         "cost_basis": cost.basis,
         "price_id": cost.price_id,
+        "service_tier": service_tier,
     }

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from llmrouter.core.records import record
 from llmrouter.core.routing import AttemptKind, AttemptOutcome
-from llmrouter.core.usage import CostBasis, Usage, UsageSource, billed_units
+from llmrouter.core.usage import CostBasis, Usage, UsageSource
 
 
 @record
@@ -79,7 +79,19 @@ class _AttemptEnded:
     @property
     def usage(self) -> Usage:
         """What it used, by class."""
-        return Usage(**billed_units(self))
+        return Usage(
+            uncached_input_tokens=self.uncached_input_tokens,
+            cache_read_tokens=self.cache_read_tokens,
+            cache_write_tokens=self.cache_write_tokens,
+            text_output_tokens=self.text_output_tokens,
+            reasoning_tokens=self.reasoning_tokens,
+            cache_write_1h_tokens=self.cache_write_1h_tokens,
+            input_audio_tokens=self.input_audio_tokens,
+            input_image_tokens=self.input_image_tokens,
+            output_audio_tokens=self.output_audio_tokens,
+            output_image_tokens=self.output_image_tokens,
+            web_searches=self.web_searches,
+        )
 
 
 @record
