@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from llmrouter.core.records import record
 from llmrouter.core.routing import DialectName, Need
@@ -26,9 +26,8 @@ class Turn:
     calls_tools: bool = False
 
 
-@record
-class ChatRequest:
-    """A validated chat request.
+class ChatRequest(NamedTuple):
+    """A validated chat request; a tuple, because each is made a second time for its caller.
 
     ``document`` is the parsed body, read-only by convention; ``body`` the bytes as they came.
     ``include_usage`` says that the client asked for the usage chunk of a stream.
@@ -49,10 +48,10 @@ class ChatRequest:
     include_usage: bool
     turns: tuple[Turn, ...]
     tools: tuple[str, ...] = ()
-    needs: frozenset[Need] = field(default_factory=frozenset)
+    needs: frozenset[Need] = frozenset()
     max_output_tokens: int | None = None
     conversation_hint: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
     previous_response_id: str | None = None
     state_provider: str | None = None
     request_id: int | None = None

@@ -70,11 +70,12 @@ class Target:
     provider: str
     model: str
     account: str = "default"
+    name: str = field(init=False, repr=False, compare=False)
+    """``provider/model``; the model id may itself contain ``/``.  Kept, for it is asked for two
+    dozen times in a request."""
 
-    @property
-    def name(self) -> str:
-        """``provider/model``; the model id may itself contain ``/``."""
-        return f"{self.provider}/{self.model}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", f"{self.provider}/{self.model}")
 
     def __str__(self) -> str:
         return self.name if self.account == "default" else f"{self.name}#{self.account}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -47,8 +46,8 @@ def within_output(request: ChatRequest, most: int | None) -> tuple[ChatRequest, 
     if request.dialect == "anthropic":
         document, told = _thinking_within(document, request.max_output_tokens, most)
         notes += told
-    changed = replace(
-        request, document=document, body=write_document(document), max_output_tokens=most
+    changed = request._replace(
+        document=document, body=write_document(document), max_output_tokens=most
     )
     return changed, tuple(notes)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
-from typing import get_args
+from types import MappingProxyType
+from typing import Final, get_args
 
-from llmrouter.core.capabilities import Learned, ModelFacts
+from llmrouter.core.capabilities import NOTHING_LEARNED, Learned, ModelFacts
 from llmrouter.core.clock import Clock
 from llmrouter.core.routing import Need, Target
 
@@ -15,6 +16,8 @@ KEPT_S = 86_400.0
 
 MAX_REFUSALS = 10_000
 """Of more, the oldest is forgotten: names of models may be a client's invention."""
+
+_NOTHING_SAID: Final[Mapping[str, ModelFacts]] = MappingProxyType({})
 
 
 class Knowledge:
@@ -27,8 +30,10 @@ class Knowledge:
 
     def of(self, target: Target) -> Learned:
         """Everything that was learned of the target's model."""
-        said = self._said.get(target.provider, {}).get(target.model, ModelFacts())
-        return Learned(said, frozenset(self.refusals(target)))
+        said = self._said.get(target.provider, _NOTHING_SAID).get(target.model)
+        if said is None and not self._refused:
+            return NOTHING_LEARNED
+        return Learned(said or NOTHING_LEARNED.said, frozenset(self.refusals(target)))
 
     def refusals(self, target: Target) -> Mapping[Need, int]:
         """The needs that requests were refused for, each with until when that is remembered (wall

@@ -24,6 +24,8 @@ SESSION_HEADERS: Final[tuple[str, ...]] = (
 )
 """Where clients say their session, the most specific first."""
 
+_SESSION_HEADERS: Final = frozenset(SESSION_HEADERS)
+
 
 def conversation_id(
     headers: Mapping[str, str],
@@ -37,10 +39,11 @@ def conversation_id(
     Header names are in lower case.  ``continued`` is the name under which the reply is known that
     the request goes on from.
     """
-    for name in SESSION_HEADERS:
-        value = headers.get(name, "").strip()
-        if value:
-            return _named("header", value)
+    if not _SESSION_HEADERS.isdisjoint(headers):
+        for name in SESSION_HEADERS:
+            value = headers.get(name, "").strip()
+            if value:
+                return _named("header", value)
     if request.conversation_hint:
         return _named("body", request.conversation_hint)
     if continued is not None:

@@ -120,9 +120,6 @@ BLOCKS: Final[tuple[Block, ...]] = (
 )
 """Taken from the top, each out of what the ones above it left."""
 
-_MARKS: Final = tuple(sorted({block.begin[0] for block in BLOCKS}))
-"""A text without any of these characters, as most are, has no block to be looked for."""
-
 TRACES: Final[tuple[Trace, ...]] = (
     # What OpenClaw knows of the chat that a message came through.
     Trace(
@@ -158,6 +155,13 @@ TRACES: Final[tuple[Trace, ...]] = (
     ),
 )
 """Cut out after the blocks, in this order."""
+
+_BEGINNINGS: Final = {block.begin[0] for block in BLOCKS}
+_TELLTALES: Final = (
+    *sorted(_BEGINNINGS),
+    *(trace.needle for trace in TRACES if _BEGINNINGS.isdisjoint(trace.needle)),
+)
+"""A text with none of these, as most are, has neither a block nor a trace to be looked for."""
 
 MACHINE_MESSAGES: Final[tuple[MachineMessage, ...]] = (
     MachineMessage(
@@ -254,20 +258,25 @@ def open_envelope(text: str) -> _Opened:
     Of a very long text only the beginning and the end are given.
     """
     agent: str | None = None
-    text = _ends_of(text, SEARCHED_EACH, SEARCHED_EACH)
-    if any(mark in text for mark in _MARKS):
-        text, agent = _without_blocks(text)
-    text = _ends_of(text, HEAD_KEPT, TAIL_KEPT)
-    for trace in TRACES:
-        if trace.needle in text:
-            text, times = trace.pattern.subn("", text)
-            agent = agent or (trace.agent if times else None)
+    if len(text) > HEAD_KEPT + TAIL_KEPT or any(map(text.__contains__, _TELLTALES)):
+        text, agent = _unwrapped(text)
     text = text.strip()
     if _ANY_MACHINE_MESSAGE.match(text):
         message = next(message for message in MACHINE_MESSAGES if message.pattern.match(text))
         return _Opened("", message.agent, message.kind == "tool_result")
     quoted = _QUOTED.match(text)
     return _Opened(quoted["kept"].strip() if quoted else text, agent)
+
+
+def _unwrapped(text: str) -> tuple[str, str | None]:
+    """The text, cut short, without its blocks and traces, and the agent that they tell of."""
+    text, agent = _without_blocks(_ends_of(text, SEARCHED_EACH, SEARCHED_EACH))
+    text = _ends_of(text, HEAD_KEPT, TAIL_KEPT)
+    for trace in TRACES:
+        if trace.needle in text:
+            text, times = trace.pattern.subn("", text)
+            agent = agent or (trace.agent if times else None)
+    return text, agent
 
 
 def _ends_of(text: str, head: int, tail: int) -> str:

@@ -60,8 +60,10 @@ def consider(
     if variable is not None and not provider.key_optional and not has_key(variable):
         return Candidate(target, "no_credentials", f"{variable} is not set")
     for need, refusal in REFUSED_FOR.items():
+        if need not in request.needs:
+            continue
         ability = known_ability(need, model, learned)
-        if need in request.needs and ability is not None and not ability.value:
+        if ability is not None and not ability.value:
             return Candidate(target, refusal, BECAUSE[ability.provenance])
     window = known_window(model, learned)
     if window is not None and input_tokens > window.value:
@@ -98,5 +100,5 @@ def key_variable(provider: ProviderConfig, account: str) -> str | None:
 def estimate_input_tokens(request: ChatRequest) -> int:
     """About how many tokens the request's messages have, on the low side: a target is refused for
     its window only when the texts alone are surely too long."""
-    characters = sum(len(turn.text) for turn in request.turns)
+    characters = sum([len(turn.text) for turn in request.turns])
     return count_by_length(characters)

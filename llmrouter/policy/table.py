@@ -64,6 +64,19 @@ class ListedModel:
     context_tokens: int | None = None
 
 
+@record
+class _Sections:
+    """What holds for a target on a route, with everybody's word in it."""
+
+    breaker: BreakerConfig
+    timeouts: TimeoutsConfig
+    limits: LimitsConfig
+
+
+_REMEMBERED: Final = 10_000
+"""Names whose meaning, and targets whose sections, a table keeps once they were asked for: more
+than any configuration has, and a client that invents names fills no memory."""
+
 CLASSIFIED: Final = Resolution(None, (), "classified")
 
 
@@ -122,24 +135,34 @@ class RoutingTable:
             if before is not None and before.keywords.categories == words
             else KeywordClassifier(words, load_weights())
         )
-        self._sections: dict[
-            tuple[str, str, str | None], tuple[BreakerConfig, TimeoutsConfig, LimitsConfig]
-        ] = {
-            (target.provider, target.model, route): self._merged(target, route)
+        self._sections: dict[tuple[str, str | None], _Sections] = {
+            (target.name, route): self._merged(target, route)
             for route, targets in self._targets.items()
             for target in targets
         }
         # What a request can name beside the routes: known models, and any other of a provider.
-        named = [Target(*self._names.locate(name)) for name in config.models]
-        for target in (*named, *(Target(name, _ANY_MODEL) for name in config.providers)):
-            self._sections[target.provider, target.model, None] = self._merged(target, None)
+        for name in config.models:
+            target = Target(*self._names.locate(name))
+            self._sections[target.name, None] = self._merged(target, None)
+        self._sections_of_others = {
+            name: self._merged(Target(name, _ANY_MODEL), None) for name in config.providers
+        }
+        self._resolutions: dict[str, Resolution] = {}
 
     def resolve(self, name: str | None) -> Resolution:
         """What the client's ``model`` means, in the order of docs/configuration.md.
 
         Raises `NotFound` (``model_not_found``) with the nearest names.
         """
-        name = (name or "").strip()
+        name = name or ""
+        found = self._resolutions.get(name)
+        if found is None:
+            found = self._resolved(name.strip())
+            if len(self._resolutions) < _REMEMBERED and len(name) <= MAX_NAME_LENGTH:
+                self._resolutions[name] = found
+        return found
+
+    def _resolved(self, name: str) -> Resolution:
         if name.lower() in CLASSIFIED_NAMES:
             return CLASSIFIED
         if name in self._routes:
@@ -212,15 +235,15 @@ class RoutingTable:
     def timeouts(self, target: Target, route: str | None = None) -> TimeoutsConfig:
         """The clocks of an attempt; the route's word counts over the model's, the model's over the
         provider's, the provider's over the general one.  So it is with breaker and limits."""
-        return self._section(target, route)[1]
+        return self._sections_of(target, route).timeouts
 
     def breaker(self, target: Target, route: str | None = None) -> BreakerConfig:
         """When the target's breaker opens, and for how long."""
-        return self._section(target, route)[0]
+        return self._sections_of(target, route).breaker
 
     def limits(self, target: Target, route: str | None = None) -> LimitsConfig:
         """How much is read of the target's replies."""
-        return self._section(target, route)[2]
+        return self._sections_of(target, route).limits
 
     def price(self, target: Target, at_us: int) -> PriceCard | None:
         """What the target charges at a moment (wall clock), or None when no price is known.
@@ -303,17 +326,17 @@ class RoutingTable:
     def _target_name(self, name: str) -> str:
         return "/".join(self._names.locate(name))
 
-    def _section(
-        self, target: Target, route: str | None
-    ) -> tuple[BreakerConfig, TimeoutsConfig, LimitsConfig]:
-        found = self._sections.get((target.provider, target.model, route))
-        if found is None and target.name not in self._models:
-            found = self._sections.get((target.provider, _ANY_MODEL, route))
-        return found if found is not None else self._merged(target, route)
+    def _sections_of(self, target: Target, route: str | None) -> _Sections:
+        found = self._sections.get((target.name, route))
+        if found is None:
+            if route is None and target.name not in self._models:
+                found = self._sections_of_others.get(target.provider)
+            found = found or self._merged(target, route)
+            if len(self._sections) < _REMEMBERED:
+                self._sections[target.name, route] = found
+        return found
 
-    def _merged(
-        self, target: Target, route: str | None
-    ) -> tuple[BreakerConfig, TimeoutsConfig, LimitsConfig]:
+    def _merged(self, target: Target, route: str | None) -> _Sections:
         overrides = [
             section
             for section in (
@@ -354,15 +377,13 @@ _UNKNOWN_MODEL: Final = ModelConfig()
 _ANY_MODEL: Final = ""  # no model is called so
 
 
-def _overlaid(
-    config: RouterConfig, overrides: Sequence[Overrides]
-) -> tuple[BreakerConfig, TimeoutsConfig, LimitsConfig]:
+def _overlaid(config: RouterConfig, overrides: Sequence[Overrides]) -> _Sections:
     breaker, timeouts, limits = config.breaker, config.timeouts, config.limits
     for section in overrides:
         breaker = _overlay(breaker, section.breaker)
         timeouts = _overlay(timeouts, section.timeouts)
         limits = _overlay(limits, section.limits)
-    return breaker, timeouts, limits
+    return _Sections(breaker, timeouts, limits)
 
 
 def _overlay(base: _Section, partial: PartialBreaker | PartialTimeouts | PartialLimits) -> _Section:

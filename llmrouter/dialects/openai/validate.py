@@ -79,10 +79,11 @@ _FIELDS: Mapping[str, tuple[Check, str]] = {
 }
 
 
+_SAMPLES: Final[tuple[object, ...]] = ("", 0, 0.5, True, [], {})
 _SUSPECT: Final = frozenset(
     (name, type(sample))
     for name, (check, _) in _FIELDS.items()
-    for sample in ("", 0, 0.5, True, [], {})
+    for sample in _SAMPLES
     if not check(sample)
 )
 """Fields with the types of JSON that are wrong there, or that take a second look."""

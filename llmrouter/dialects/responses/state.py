@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from llmrouter.core.clipping import clipped
@@ -56,8 +55,7 @@ def continue_from(request: ChatRequest, chain: Sequence[ResponseState]) -> ChatR
     document = {n: v for n, v in request.document.items() if n != "previous_response_id"}
     known = [_without_id(item) for item in _resolved(earlier, earlier)]
     document["input"] = [*known, *_resolved(_items_of(request.document), earlier)]
-    return replace(
-        read(request.body, document),
+    return read(request.body, document)._replace(
         headers=request.headers,
         previous_response_id=request.previous_response_id,
         state_provider=chain[-1].provider,

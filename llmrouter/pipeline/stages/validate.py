@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 
 from llmrouter.core.clipping import clipped
 from llmrouter.core.events import RequestValidated
 from llmrouter.core.ledger import ResponseState
 from llmrouter.core.requests import ChatRequest
+from llmrouter.core.routing import DialectName
 from llmrouter.dialects.wire import FORWARDED_HEADERS, ContinuingDialect, CountingDialect
 from llmrouter.pipeline.exchange import Exchange
 from llmrouter.pipeline.ports import ResponseStates
@@ -35,11 +35,8 @@ class Validate:
     async def __call__(self, exchange: Exchange) -> None:
         caller = exchange.caller
         request = await self._parse(exchange)
-        forwarded = FORWARDED_HEADERS.get(request.dialect, frozenset())
-        request = replace(
-            request,
-            headers={name: v for name, v in caller.headers.items() if name in forwarded},
-            request_id=exchange.id,
+        request = request._replace(
+            headers=_forwarded(caller.headers, request.dialect), request_id=exchange.id
         )
         chain = await self._chain(exchange, request)
         if chain is not None:
@@ -92,6 +89,12 @@ class Validate:
         if exchange.caller.counts and isinstance(dialect, CountingDialect):
             return dialect.parse_count
         return dialect.parse
+
+
+def _forwarded(headers: Mapping[str, str], dialect: DialectName) -> Mapping[str, str]:
+    """What a provider must see of the client's own headers."""
+    names = FORWARDED_HEADERS.get(dialect)
+    return {name: v for name, v in headers.items() if name in names} if names else {}
 
 
 async def _continued(

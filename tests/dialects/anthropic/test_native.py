@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +65,7 @@ class TestRequests:
     def test_the_clients_version_and_betas_pass(self) -> None:
         headers = {"anthropic-version": "2026-10-21", "anthropic-beta": "a-1,b-2"}
 
-        outgoing = CODEC.encode(replace(anthropic_request(), headers=headers), "claude-opus-5")
+        outgoing = CODEC.encode(anthropic_request()._replace(headers=headers), "claude-opus-5")
 
         assert outgoing.headers == {"content-type": "application/json", **headers}
         assert outgoing.path == "/messages"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -90,7 +89,7 @@ def anthropic_request(**members: Any) -> ChatRequest:
 
 def numbered(asked: ChatRequest) -> ChatRequest:
     """The request with an id of ours, as the pipeline gives one."""
-    return replace(asked, request_id=read_id(REQUEST_ID))
+    return asked._replace(request_id=read_id(REQUEST_ID))
 
 
 def send(codec: Codec, asked: ChatRequest, model: str, facts: TargetFacts = UNKNOWN_TARGET) -> Sent:

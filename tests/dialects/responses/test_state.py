@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -73,7 +72,7 @@ def test_a_conversation_over_three_turns_with_a_provider_that_keeps_nothing() ->
     ]
     assert "system" not in sent.document, "instructions are not carried over"
     assert sent.losses == ()
-    later = replace(second, request_id=(second.request_id or 0) + 1)
+    later = second._replace(request_id=(second.request_id or 0) + 1)
     reply = receive(TO_OPENAI, chat_reply(content="Ada."), later)
     kept = kept_of(later, reply.terminator)
     assert (kept.previous_id, kept.provider) == (OURS, None)
