@@ -198,6 +198,7 @@ class StreamBroken(RouterError):
 
 FaultKind = Literal[
     "connect",  # refused, unreachable, or not open in time
+    "exhausted",  # this machine has no file or port left for a connection
     "dns",
     "tls",
     "reset",  # closed or reset by the other side

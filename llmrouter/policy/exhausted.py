@@ -15,7 +15,7 @@ from llmrouter.core.errors import (
 from llmrouter.core.records import record
 from llmrouter.core.routing import Candidate, Refusal, Target
 from llmrouter.policy.breaker import WAIT_SHOWN_S
-from llmrouter.policy.failures import Verdict
+from llmrouter.policy.failures import Reason, Verdict
 
 # The most useful first: what the client can act upon, then when to come back, then who is at fault.
 USEFULNESS: Final = (400, 429, 503, 504, 502)
@@ -26,6 +26,14 @@ ROOM_WAIT_S: Final = 1.0
 
 # A provider's 401 or 403 is about our key, and would send the client to mend its own.
 PASSED_STATUSES: Final = frozenset(range(400, 500)) - {401, 403}
+
+
+_STATUSES: Final[Mapping[Reason, int]] = {
+    "overloaded": 503,
+    "no_connection_left": 503,
+    "timeout": 504,
+    "too_slow": 504,
+}
 
 
 @record
@@ -83,7 +91,8 @@ def chain_failure(
     """The one error for a chain without an answer.
 
     A provider's verdict on the client's own content comes back as the provider gave it.  When
-    nothing was asked for want of room it is `Overloaded`, which clients repeat by themselves.
+    nothing was asked for want of room or of connections it is `Overloaded`, which clients repeat by
+    themselves.
     Anything else becomes `AllModelsFailed` with the most useful status of the chain.  ``waits_s``
     says how long refused targets stay refused; ``key_variables`` which environment variable holds
     a provider's key; ``true_breaker_wait`` (``on_all_open: refuse``) shows an open breaker's whole
@@ -98,6 +107,9 @@ def chain_failure(
     if not failed and any(c.refused == "at_capacity" for c in refused):
         message = _message(failed, refused, {}, withheld=False)
         return Overloaded(message, code="at_capacity", retry_after_s=ROOM_WAIT_S)
+    if failed and all(f.verdict.reason == "no_connection_left" for f in failed):
+        words = "The router has no connection left to ask a model with; try again."
+        return Overloaded(words, code="at_capacity", retry_after_s=ROOM_WAIT_S)
     status = _status(failed, refused)
     waits = _waits_s(status, failed, refused, waits_s or {}, true_breaker_wait)
     return AllModelsFailed(
@@ -121,7 +133,7 @@ def final_status(verdict: Verdict) -> int:
         case "client":
             return 400
         case "transient" | "gone":
-            return {"overloaded": 503, "timeout": 504, "too_slow": 504}.get(verdict.reason, 502)
+            return _STATUSES.get(verdict.reason, 502)
 
 
 def _passed_on(last: FailedAttempt) -> UpstreamRefused:

@@ -33,6 +33,7 @@ Reason = Literal[
     "conflict",
     "timeout",
     "too_slow",
+    "no_connection_left",
     "connect_failed",
     "dns_failed",
     "tls_failed",
@@ -253,6 +254,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(_CLIENT_VERDICT, ("status",), statuses=range(400, 499)),
     Rule(_transient("upstream_error", retry=True), ("status",)),
     # What happened on the way.
+    Rule(Verdict("transient", "no_connection_left", scope="none"), ("exhausted",)),  # our fault
     Rule(_transient("redirect"), ("redirect",)),
     Rule(_transient("dns_failed", scope="endpoint"), phases=("dns",)),
     Rule(_transient("tls_failed", scope="endpoint"), phases=("tls",)),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import ssl
+from collections.abc import Iterator
 
 import httpx
 
@@ -31,6 +33,15 @@ _KINDS: tuple[tuple[type[Exception], FaultKind], ...] = (
 )
 
 
+_OURS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL)
+"""What the operating system says when it is this machine that has nothing left."""
+
+
+def is_ours(error: BaseException) -> bool:
+    """Whether the provider was not even asked, for want of a file or a port."""
+    return any(isinstance(e, OSError) and e.errno in _OURS for e in _chain(error))
+
+
 def kind_of(error: Exception) -> FaultKind | None:
     """The kind by the error's class alone; None for one that is not known here."""
     return next((kind for known, kind in _KINDS if isinstance(error, known)), None)
@@ -46,7 +57,9 @@ def as_attempt_error(error: Exception, progress: Progress) -> AttemptError:
     if kind == "timeout":
         waited_for = "headers" if phase in ("send", "headers") else "connection"
         return AttemptError("timeout", phase, f"no {waited_for} within {progress.limit_s:g} s")
-    if kind == "connect" and phase == "dns":
+    if is_ours(error):
+        kind = "exhausted"
+    elif kind == "connect" and phase == "dns":
         kind = "dns"
     elif kind in ("connect", "reset") and phase == "tls":
         kind = "tls"
@@ -58,6 +71,7 @@ def as_attempt_error(error: Exception, progress: Progress) -> AttemptError:
 
 
 _SAYINGS: dict[FaultKind, str] = {
+    "exhausted": "the router has no connection left",
     "connect": "no connection",
     "dns": "no address",
     "tls": "no trusted connection",
@@ -69,7 +83,14 @@ _SAYINGS: dict[FaultKind, str] = {
 
 def first_cause(error: BaseException) -> str:
     """The operating system's or the parser's own words; what is wrapped around them says less."""
-    inner = error.__cause__ or error.__context__  # httpcore's pool clears the cause
+    *_, inner = _chain(error)
+    return str(inner) or type(inner).__name__
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and what caused it; httpcore's pool clears the cause, and leaves the context."""
+    yield error
+    inner = error.__cause__ or error.__context__
     while isinstance(inner, Exception):
-        error, inner = inner, inner.__cause__ or inner.__context__
-    return str(error) or type(error).__name__
+        yield inner
+        inner = inner.__cause__ or inner.__context__

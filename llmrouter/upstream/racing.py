@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import httpcore
 
-from llmrouter.upstream.faults import first_cause
+from llmrouter.upstream.faults import first_cause, is_ours
 
 NEXT_ADDRESS_AFTER_S = 0.25
 """RFC 8305's recommended delay before the next address is tried beside the last one."""
@@ -24,8 +24,8 @@ async def first_to_open(
 ) -> T:
     """The first connection that opens; a slow address does not hold up the next one.
 
-    Raises `httpcore.ConnectError` with every address's reason; with a single address, what
-    ``connect`` raises.
+    Raises `httpcore.ConnectError` with every address's reason; with a single address, and when
+    this machine is to blame, what ``connect`` raises.
     """
     if len(addresses) == 1:
         return await connect(addresses[0])
@@ -46,6 +46,8 @@ async def first_to_open(
                 if failure is None:
                     running |= done - {task}
                     return task.result()
+                if is_ours(failure):
+                    raise failure  # another address would fare no better
                 failures.append(failure)
     finally:
         await _drop(running, close)

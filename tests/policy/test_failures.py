@@ -89,6 +89,14 @@ def test_what_happens_on_the_way_is_transient_and_counts(
 
 
 @pytest.mark.parametrize("phase", ["connect", "dns", "tls"])
+def test_what_this_machine_lacks_says_nothing_of_the_provider(phase: Phase) -> None:
+    verdict = verdict_on(AttemptError("exhausted", phase, "Too many open files"))
+
+    assert (verdict.reason, verdict.scope) == ("no_connection_left", "none")
+    assert (verdict.counted, verdict.may_have_billed) == (False, False)
+
+
+@pytest.mark.parametrize("phase", ["connect", "dns", "tls"])
 def test_an_endpoint_that_cannot_be_reached_is_the_endpoints_fault(phase: Phase) -> None:
     assert verdict_on(AttemptError("timeout", phase, "")).scope == "endpoint"
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import resource
 import socket
 import zlib
 from collections.abc import Iterator
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 
 import pytest
 
+from llmrouter.upstream import lean, network
 from llmrouter.upstream.client import HttpUpstream
 from tests.provider import (
     CLOSE,
@@ -229,3 +231,33 @@ async def test_what_cannot_be_sent_is_said_without_the_key(
     error = await fault(upstream, call(url, headers=headers))
     assert error.kind == "connect"
     assert "sk-test" not in error.message + str(error)
+
+
+@contextmanager
+def no_file_left() -> Iterator[None]:
+    """As if this process had opened all the files that it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.socket() as next_free:
+        lowest = next_free.fileno()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_a_connection_that_this_machine_cannot_make_is_not_the_provider_s_fault(
+    host: str, upstream: HttpUpstream, unused_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = ("127.0.0.1", "::1") if host == "localhost" else ("127.0.0.1",)
+
+    async def addresses(_host: str, _port: int) -> tuple[str, ...]:
+        return found
+
+    for module in (lean, network):
+        monkeypatch.setattr(module, "resolve", addresses)
+    with no_file_left():
+        error = await fault(upstream, call(f"http://{host}:{unused_port}"))
+    assert (error.kind, error.phase) == ("exhausted", "connect")
+    assert error.message.startswith("the router has no connection left")
