@@ -84,7 +84,9 @@ class Connection:
 
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
         """Settles a reply's status and headers, whose names are in lower case."""
-        added = await self._added(is_identified="x-request-id" in headers)
+        if not self.is_read:
+            await self._read_what_is_short()
+        added = self._added(is_identified="x-request-id" in headers)
         if added:
             headers = {**headers, **added}
         if self.line is not None and self.line.is_free:
@@ -97,7 +99,9 @@ class Connection:
         """A message to the client."""
         if message["type"] == "http.response.start":
             own: Headers = [*message["headers"]]
-            added = await self._added(is_identified=any(name == b"x-request-id" for name, _ in own))
+            if not self.is_read:
+                await self._read_what_is_short()
+            added = self._added(is_identified=any(name == b"x-request-id" for name, _ in own))
             await self._send({**message, "headers": own + _raw(added)})
         elif message.get("more_body", False) or self.is_read:
             await self._send(message)
@@ -106,13 +110,11 @@ class Connection:
             await self._discard(DISCARD_S)
             await self._send({**message, "body": b""})
 
-    async def _added(self, *, is_identified: bool) -> Mapping[str, str]:
+    def _added(self, *, is_identified: bool) -> Mapping[str, str]:
         """The headers that a reply carries beside its own."""
         added = self._granted
         if not is_identified:
             added = {**added, "x-request-id": self._new_id()}
-        if not self.is_read and self._is_short():
-            await self._discard(SHORT_BODY_S)
         if not self.is_read or is_framed_twice(self.headers):
             added = {**added, "connection": "close"}
         return added
@@ -122,9 +124,10 @@ class Connection:
             "transfer-encoding" in self.headers
         )
 
-    def _is_short(self) -> bool:
+    async def _read_what_is_short(self) -> None:
         length = self.headers.get("content-length", "")
-        return length.isdigit() and int(length) <= SHORT_BODY_BYTES
+        if length.isdigit() and int(length) <= SHORT_BODY_BYTES:
+            await self._discard(SHORT_BODY_S)
 
     async def _discard(self, within_s: float) -> None:
         """Reads on; who else reads may see the end first."""

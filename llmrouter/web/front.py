@@ -69,7 +69,8 @@ class Front:
         path, method = scope["path"], scope["method"]
         endpoint = find_endpoint(path) if method == "POST" else None
         connection = Connection(scope, receive, send, new_id=self._shown_id)
-        connection.grant(self._guard.grants(method, connection.headers))
+        if "origin" in connection.headers:
+            connection.grant(self._guard.grants(method, connection.headers))
         spoken: DialectName = endpoint.dialect if endpoint else "openai"
         dialect, addressed = self._dialects[spoken], self._addressed.get(spoken)
         try:

@@ -88,12 +88,14 @@ class Guard:
         if is_framed_twice(headers):
             raise MalformedRequest("send Content-Length or Transfer-Encoding, not both")
         self._check_host(headers.get("host", ""))
-        self._check_origin(headers)
+        if "origin" in headers or "sec-fetch-site" in headers:
+            self._check_origin(headers)
         if is_preflight(method, headers):
             return None  # browsers send no key with it
         if method in _CHANGING:
             _check_media_type(headers)
-            _check_coding(headers)
+            if "content-encoding" in headers:
+                _check_coding(headers["content-encoding"])
         return self._check_key(area, headers)
 
     def _check_host(self, host: str) -> None:
@@ -181,9 +183,8 @@ def _check_media_type(headers: Mapping[str, str]) -> None:
         )
 
 
-def _check_coding(headers: Mapping[str, str]) -> None:
-    coding = headers.get("content-encoding")
-    if coding is not None and coding.strip().lower() not in ("", "identity"):
+def _check_coding(coding: str) -> None:
+    if coding.strip().lower() not in ("", "identity"):
         raise UnsupportedMedia(
             f"Content-Encoding `{coding[:100]}` is not read; send the body uncompressed"
         )

@@ -58,7 +58,7 @@ class LeanConnection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._reader = RequestReader(terms.head_bytes)
         self._turn: Turn | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._answers: dict[Turn, asyncio.Task[None]] = {}
         self._left_requests = terms.requests
         self._is_reading_paused = False
         self._drains: list[asyncio.Future[None]] = []
@@ -74,7 +74,7 @@ class LeanConnection(asyncio.Protocol):
 
     def cancel(self) -> None:
         """Ends everything at once."""
-        for task in self._tasks:
+        for task in self._answers.values():
             task.cancel()
         self._transport.abort()
 
@@ -168,17 +168,16 @@ class LeanConnection(asyncio.Protocol):
         self._turn = turn = Turn(self, head, keeps_alive=keeps_alive)
         if head.expects_continue and not self._reader.waiting_bytes:
             self._transport.write(_CONTINUE)
-        task = self._loop.create_task(self._answer(turn))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._answers[turn] = self._loop.create_task(self._answer(turn))
 
     async def _answer(self, turn: Turn) -> None:
         try:
-            await self._terms.app({**self._terms.scope, **turn.scope()}, turn.receive, turn.send)
+            await self._terms.app(turn.scope(self._terms.scope), turn.receive, turn.send)
         except Exception:
             # The edge of the server: whatever the application did not foresee ends one reply.
             _log.exception("the application failed")
         finally:
+            del self._answers[turn]
             if turn is self._turn:
                 self._end_for_the_application(turn)
 
@@ -206,9 +205,7 @@ class LeanConnection(asyncio.Protocol):
 
     def _hold_back(self) -> None:
         """Lets the client wait when more has arrived than is asked for."""
-        waiting_bytes = self._reader.waiting_bytes
-        if self._turn is not None:
-            waiting_bytes += self._turn.waiting_bytes
+        waiting_bytes = self._reader.waiting_bytes + (self._turn.waiting_bytes if self._turn else 0)
         if waiting_bytes > READ_AHEAD_BYTES and not self._is_reading_paused:
             self._is_reading_paused = True
             self._transport.pause_reading()

@@ -26,6 +26,7 @@ _BARE_FRAMING_BYTES: Final = 16 * 1024
 _FRAMING_PER_BODY: Final = 16
 """The same beside a long one, by its bytes: a chunk of one byte takes five more."""
 
+_HOSTS: Final = "one Host header is needed"
 _VERSIONS: Final = ("1.1", "1.0")
 _CHUNKED_HEAD: Final = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
 
@@ -157,7 +158,11 @@ def read_head(data: bytes) -> RequestHead:
     if version not in _VERSIONS:
         raise BadRequest(505, f"HTTP/{version} is not spoken here")
     named = head.named = header_mapping(head.headers)
-    _check_host(head)
+    if "host" not in named:
+        if version == "1.1":
+            raise BadRequest(400, _HOSTS)
+    elif len(named) != len(head.headers) and _hosts(head) > 1:
+        raise BadRequest(400, _HOSTS)
     head.method = parser.get_method().decode("ascii")
     head.body_bytes = _body_bytes(named)
     # As h11 has it: a client of HTTP/1.0 is sent one reply for each connection.
@@ -207,15 +212,8 @@ class ChunkedBody:
         self.is_over = True
 
 
-def _check_host(head: RequestHead) -> None:
-    if "host" not in head.named:
-        hosts = 0
-    elif len(head.named) == len(head.headers):
-        hosts = 1
-    else:
-        hosts = sum(name == b"host" for name, _ in head.headers)
-    if hosts > 1 or (hosts == 0 and head.version == "1.1"):
-        raise BadRequest(400, "one Host header is needed")
+def _hosts(head: RequestHead) -> int:
+    return sum(name == b"host" for name, _ in head.headers)
 
 
 def _asks_to_close(named: Mapping[str, str]) -> bool:

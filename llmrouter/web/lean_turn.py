@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import unquote
 
 from llmrouter.web.asgi import LINE, Message, Scope
@@ -149,11 +149,12 @@ class Turn:
         else:
             raise ValueError(f"`{message['type']}` cannot be sent now")
 
-    def scope(self) -> Scope:
-        """The request in ASGI's words, without what is the connection's."""
+    def scope(self, common: Mapping[str, Any]) -> Scope:
+        """The request in ASGI's words; ``common`` is what they say of each on its connection."""
         request = self.request
         path, _, query = request.target.partition(b"?")
         return {
+            **common,
             "http_version": request.version,
             "method": request.method,
             "path": unquote(path.decode("ascii")),
