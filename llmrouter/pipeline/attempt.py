@@ -338,6 +338,8 @@ class Attempt:
         data = await self._read(phase)
         if data is None:
             return self._finish()
+        if phase == "body":
+            self._costing.keep(data)
         content = reader.feed(data)
         if not reader.observed.done:
             return content

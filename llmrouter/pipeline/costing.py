@@ -14,6 +14,7 @@ from llmrouter.core.usage import (
     Usage,
     UsageSource,
 )
+from llmrouter.dialects.broken_body import BrokenBody
 from llmrouter.dialects.wire import Observed
 from llmrouter.pipeline.estimator import Estimator
 from llmrouter.policy.pricing import cost_of
@@ -35,6 +36,7 @@ class Costing:
         self._card = card
         self._estimator = estimator
         self._seen: Observed | None = None
+        self._body: BrokenBody | None = None
 
     def follow(self, observed: Observed) -> None:
         """What is being seen of the reply: it may tell at which service the reply is made."""
@@ -43,6 +45,12 @@ class Costing:
     def so_far(self, usage: Usage) -> int | None:
         """What the client is told that this usage cost, in nano-dollars."""
         return self._nusd(usage, None if self._seen is None else self._seen.service_tier)
+
+    def keep(self, data: bytes) -> None:
+        """Takes what arrives of a reply in one piece: should it break off, it may be billed."""
+        if self._body is None:
+            self._body = BrokenBody()
+        self._body.keep(data)
 
     def of_whole(self, observed: Observed) -> dict[str, Any]:
         """Of a reply that came to its end; the estimator learns from it."""
@@ -53,6 +61,8 @@ class Costing:
 
     def of_part(self, observed: Observed | None, *, may_have_billed: bool) -> dict[str, Any]:
         """Of a reply that did not; None when none began."""
+        if observed is not None and self._body is not None and not observed.first_token:
+            self._body.tell(observed)
         if observed is not None and observed.first_token and observed.finish_reason is None:
             return self._fields(self._so_far(observed), "estimated", observed)
         if observed is not None and observed.usage is not None:

@@ -57,6 +57,7 @@ class Fault:
     target when it is the only one.  ``counted``: the breaker counts it.  ``after``: what the
     breaker and the account look like.  ``moves_on``: a second target is asked.  ``place``: where
     the target is said to be, when it is not the provider.  ``says``: in the ledger's words.
+    ``spoke``: something of an answer came, whose tokens are estimated.
     """
 
     script: Script
@@ -73,6 +74,7 @@ class Fault:
     place: Place = "provider"
     phase: str | None = None
     says: str = ""
+    spoke: bool = False
 
 
 def _json(document: object) -> Script:
@@ -117,7 +119,7 @@ FAULTS: dict[str, Fault] = {
         reason="timeout", clocks={"first_token_s": 0.1},
     ),
     "8d slower than it has to be": _streamed(
-        "Hal", STALL, alone=(504, "all_models_failed"), reason="too_slow",
+        "Hal", STALL, alone=(504, "all_models_failed"), reason="too_slow", spoke=True,
         clocks={"min_tokens_per_s": 50, "rate_window_s": 0.1},
     ),
     "9 reset after headers": Fault(
@@ -125,9 +127,11 @@ FAULTS: dict[str, Fault] = {
     ),
     "10 cut by its length": Fault(
         raw(OK_HEAD + b"content-length: 9999\r\n\r\n" + GOOD_BODY, CLOSE), tries=2,
-        reason="connection_lost",
+        reason="connection_lost", spoke=True,
     ),
-    "10 cut inside valid HTTP": Fault(body(GOOD_BODY[:-9]), reason="connection_lost", tries=2),
+    "10 cut inside valid HTTP": Fault(
+        body(GOOD_BODY[: GOOD_BODY.index(b"ole.")]), reason="connection_lost", tries=2, spoke=True
+    ),
     "10 a body that stops": Fault(
         raw(OK_HEAD + b"content-length: 9999\r\n\r\n{", STALL), (504, "all_models_failed"),
         reason="timeout", clocks={"idle_s": 0.1},

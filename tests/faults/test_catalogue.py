@@ -146,6 +146,8 @@ def check_first_attempt(story: Story, fault: Fault) -> None:
     assert fault.phase is None or failed.phase == fault.phase  # type: ignore[union-attr]
     assert fault.event is None or fault.event in story.kinds
     assert fault.says in (failed.message or "")  # type: ignore[union-attr]
+    assert attempt["usage_source"] == ("estimated" if fault.spoke else "none")
+    assert (attempt["output_tokens"] is not None) == fault.spoke
     is_unknown = may_have_worked(fault, attempt["http_status"])
     assert attempt["cost_basis"] == ("unknown" if is_unknown else "computed")
     assert attempt["cost_nusd"] == (None if is_unknown else 0)
