@@ -116,7 +116,7 @@ async def join(opened: Opened) -> Router:
         capacity=capacity,
         knowledge=knowledge,
         classify=deciding.classify,
-        explainer=Pipeline(deciding, (), tasks),
+        explainer=Pipeline(deciding, ()),
         ledger=store.ledger,
         versions=store.versions,
         prices=store.prices,
@@ -163,10 +163,9 @@ def _pipelines(
         "chat": Pipeline(
             forward=(*traced, receive, Acknowledge(), *deciding, call),
             closing=(Keep(), account, Remember(conversations), *told),
-            tasks=tasks,
         ),
         "count": Pipeline(
-            forward=(*traced, receive, *deciding, count), closing=(account, *told), tasks=tasks
+            forward=(*traced, receive, *deciding, count), closing=(account, *told)
         ),
     }
 

@@ -26,7 +26,6 @@ from llmrouter.pipeline.conversations import Conversations
 from llmrouter.pipeline.exchange import Caller, Exchange
 from llmrouter.pipeline.knowledge import Knowledge
 from llmrouter.pipeline.runner import Pipeline
-from llmrouter.pipeline.tasks import Tasks
 from llmrouter.policy.scoring import Judged, Score, score
 from llmrouter.policy.table import RoutingTable, compile_table
 from llmrouter.settings import read_keyring, read_settings
@@ -104,7 +103,7 @@ async def _classified(rows: Sequence[Row], mode: Mode | None) -> list[Answer]:
     if mode is not None:
         table = _in_mode(table, mode)
     stages = deciding_stages(availability, keyring, Conversations(), Knowledge(clock))
-    pipeline = Pipeline((stages.validate, stages.classify), (), Tasks())
+    pipeline = Pipeline((stages.validate, stages.classify), ())
     ids = RequestIds(clock)
     answers = []
     for row in rows:

@@ -18,7 +18,6 @@ from llmrouter.pipeline.conversations import Conversations
 from llmrouter.pipeline.exchange import Caller, Exchange
 from llmrouter.pipeline.knowledge import Knowledge
 from llmrouter.pipeline.runner import Pipeline
-from llmrouter.pipeline.tasks import Tasks
 from llmrouter.settings import read_keyring, read_settings
 from llmrouter.web.explain import show_explanation
 
@@ -55,7 +54,6 @@ def command(text: str, tools: bool, model: str | None, as_json: bool) -> None:
 async def _explained(text: str, *, tools: bool, model: str | None) -> dict[str, Any]:
     settings, keyring, clock = read_settings(), read_keyring(), SystemClock()
     table, availability = await current(settings, keyring, clock)
-    tasks = Tasks()
     stages = deciding_stages(availability, keyring, Conversations(), Knowledge(clock))
     exchange = Exchange(RequestIds(clock).next(), table, DIALECTS["openai"], clock)
     exchange.caller = Caller(endpoint="/explain", headers={})
@@ -65,7 +63,7 @@ async def _explained(text: str, *, tools: bool, model: str | None) -> dict[str, 
     if tools:
         request["tools"] = [SOME_TOOL]
     exchange.body = orjson.dumps(request)
-    await Pipeline(stages, (), tasks).advance(exchange)
+    await Pipeline(stages, ()).advance(exchange)
     if exchange.error is not None:
         raise exchange.error
     return {**show_explanation(exchange), "stage_us": exchange.stage_us}

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
+from typing import NamedTuple
 
 from llmrouter.core.events import Event
 from llmrouter.core.ledger import AttemptRow, RequestRow
@@ -36,8 +37,7 @@ class TraceContext:
         return f"00-{self.trace_id:032x}-{self.attempt_span_id(n):016x}-{int(self.sampled):02x}"
 
 
-@record
-class StageTime:
+class StageTime(NamedTuple):
     """When a stage began, in microseconds since the request was received, and how long it took."""
 
     name: str

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any, Generic, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, overload
 
 from llmrouter.core.clock import Clock
 from llmrouter.core.errors import RouterError
 from llmrouter.core.events import Event, EventData
-from llmrouter.core.finished import TraceContext
+from llmrouter.core.finished import StageTime, TraceContext
 from llmrouter.core.ledger import BreakerRow, RequestRecord, ResponseState
 from llmrouter.core.records import record
 from llmrouter.core.requests import ChatRequest
@@ -25,9 +25,10 @@ T = TypeVar("T")
 
 
 class Slot(Generic[T]):
-    """A member of an exchange that exactly one stage fills, once.
+    """Declares a member of an exchange that one stage fills.
 
     Reading it before that raises ``LookupError``: a stage stands in the wrong place of the list.
+    What was filled stands in the exchange itself, which Python looks at first.
     """
 
     def __set_name__(self, owner: type[object], name: str) -> None:
@@ -40,16 +41,11 @@ class Slot(Generic[T]):
     def __get__(self, exchange: Exchange | None, owner: type[object]) -> Slot[T] | T:
         if exchange is None:
             return self
-        try:
-            value: T = exchange.slots[self._name]
-        except KeyError:
-            raise LookupError(f"no stage has filled `{self._name}` yet") from None
-        return value
+        raise LookupError(f"no stage has filled `{self._name}` yet")
 
-    def __set__(self, exchange: Exchange, value: T) -> None:
-        if self._name in exchange.slots:
-            raise ValueError(f"`{self._name}` is filled already")
-        exchange.slots[self._name] = value
+    if TYPE_CHECKING:
+
+        def __set__(self, exchange: Exchange, value: T) -> None: ...
 
 
 @record
@@ -141,7 +137,6 @@ class Exchange:
         self.clock = clock
         self.dry = dry
         self.started_us = clock.now_us()
-        self.slots: dict[str, Any] = {}
         self.events: list[Event] = []
         self.opened = 0
         self.error: RouterError | None = None
@@ -154,9 +149,8 @@ class Exchange:
         self.translation: str | None = None
         self.upstream_us = 0
         """How long at least one attempt was under way."""
-        self.stage_began_us: dict[str, int] = {}
-        """By the monotonic clock, as it stands; see `since_received_us`."""
-        self.stage_us: dict[str, int] = {}
+        self.stages: list[StageTime] = []
+        """Those that are over."""
         self.breaker_rows: dict[tuple[str, str], BreakerRow] = {}
         self.drain_s = 0.0
         """How long the attempt under way may go on after the client has left."""
@@ -176,15 +170,16 @@ class Exchange:
 
     def has(self, slot: str) -> bool:
         """Whether a stage has filled this slot."""
-        return slot in self.slots
+        return slot in self.__dict__
 
     def elapsed_us(self) -> int:
         """Microseconds since the request was received."""
         return self.clock.monotonic_us() - self._start_us
 
-    def since_received_us(self, monotonic_us: int) -> int:
-        """Microseconds from the request's arrival to a moment of the monotonic clock."""
-        return monotonic_us - self._start_us
+    @property
+    def stage_us(self) -> dict[str, int]:
+        """How long each stage took that is over."""
+        return {stage.name: stage.duration_us for stage in self.stages}
 
     def emit(self, data: EventData) -> int:
         """Records that something happened, now: so many microseconds after the request came."""

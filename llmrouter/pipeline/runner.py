@@ -17,12 +17,12 @@ from urllib.parse import quote
 
 from llmrouter.core.errors import Overloaded, RouterError, StreamBroken
 from llmrouter.core.events import RequestRejected
+from llmrouter.core.finished import StageTime
 from llmrouter.core.ids import show_id
 from llmrouter.core.routing import Ending
 from llmrouter.core.usage import usd_from_nusd
 from llmrouter.pipeline.exchange import Exchange, Relay, Reply
 from llmrouter.pipeline.ports import Client, ClientGone
-from llmrouter.pipeline.tasks import Tasks, shielded
 
 _log = logging.getLogger(__name__)
 
@@ -41,18 +41,21 @@ class Stage(Protocol):
 class Pipeline:
     """A flat list of stages, and what happens around them."""
 
-    def __init__(self, forward: Sequence[Stage], closing: Sequence[Stage], tasks: Tasks) -> None:
+    def __init__(self, forward: Sequence[Stage], closing: Sequence[Stage]) -> None:
         self._forward = tuple(forward)
         self._closing = tuple(closing)
-        self._tasks = tasks
 
     async def advance(self, exchange: Exchange) -> None:
         """Runs the forward stages until there is a reply; an error becomes the reply."""
         try:
+            began_us = exchange.elapsed_us()
             for stage in self._forward:
                 if exchange.has("reply"):
                     return
-                await _timed(stage, exchange)
+                try:
+                    await stage(exchange)
+                finally:
+                    began_us = _time(stage, exchange, began_us)
         except RouterError as error:
             _refuse(exchange, error)
         except (asyncio.CancelledError, ClientGone):
@@ -85,9 +88,8 @@ class Pipeline:
     async def _finish(self, exchange: Exchange, client: Client) -> None:
         """Closes the books, then sends what had to wait for them."""
         exchange.stop_draining()
-        closing = self._tasks.spawn(self._close(exchange), name="close")
         try:
-            failure = await shielded(closing)
+            failure = await self._close(exchange)
             await _send_rest(exchange, client, failure)
         except asyncio.CancelledError:
             exchange.take_cut()
@@ -95,24 +97,38 @@ class Pipeline:
             pass
 
     async def _close(self, exchange: Exchange) -> RouterError | None:
-        try:
-            for stage in self._closing:
-                await _timed(stage, exchange)
-        except RouterError as error:
-            return error
-        except Exception:
-            # The runner's edge: an answer that could not be recorded is not given.
-            return _fault(exchange)
-        return None
+        """Runs every closing stage; what failed keeps the reply from being given.
+
+        Only a server that stops at once cancels this far on: then nobody waits any more for what
+        the ledger has in its queue, and the books are closed all the same.
+        """
+        failure: RouterError | None = None
+        cancelled: asyncio.CancelledError | None = None
+        began_us = exchange.elapsed_us()
+        for stage in self._closing:
+            try:
+                await stage(exchange)
+            except asyncio.CancelledError as error:
+                cancelled = error
+            except RouterError as error:
+                failure = error
+                break
+            except Exception:
+                # The runner's edge: an answer that could not be recorded is not given.
+                failure = _fault(exchange)
+                break
+            finally:
+                began_us = _time(stage, exchange, began_us)
+        if cancelled is not None:
+            raise cancelled
+        return failure
 
 
-async def _timed(stage: Stage, exchange: Exchange) -> None:
-    begun_us = exchange.clock.monotonic_us()
-    try:
-        await stage(exchange)
-    finally:
-        exchange.stage_began_us[stage.name] = begun_us
-        exchange.stage_us[stage.name] = exchange.clock.monotonic_us() - begun_us
+def _time(stage: Stage, exchange: Exchange, began_us: int) -> int:
+    """Notes how long a stage took, and gives when it ended, which is when the next one begins."""
+    ended_us = exchange.elapsed_us()
+    exchange.stages.append(StageTime(stage.name, began_us, ended_us - began_us))
+    return ended_us
 
 
 def _fault(exchange: Exchange) -> RouterError:

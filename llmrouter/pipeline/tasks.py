@@ -47,17 +47,3 @@ class Tasks:
     async def cancel(self) -> None:
         """Cancels everything that is running and waits for it."""
         await self.settle(timeout_s=0)
-
-
-async def shielded(task: asyncio.Task[T]) -> T:
-    """Awaits a task that must finish: a cancellation waits for it and then goes on.
-
-    Written after procrastinate's worker: the final write of a job is awaited again when its
-    waiter is cancelled.
-    """
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        if not task.done():
-            await asyncio.wait([task])
-        raise

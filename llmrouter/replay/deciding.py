@@ -29,7 +29,6 @@ from llmrouter.pipeline.runner import Pipeline
 from llmrouter.pipeline.stages.classify import Classify
 from llmrouter.pipeline.stages.select import Select
 from llmrouter.pipeline.stages.validate import Validate
-from llmrouter.pipeline.tasks import Tasks
 from llmrouter.policy.classifier import LocalClassifier
 from llmrouter.policy.needs import key_variable
 from llmrouter.policy.table import RoutingTable
@@ -92,8 +91,8 @@ class Decider:
         classify = Classify(classifiers, world.conversations)
         select = Select(world.availability, world.known, world.conversations, world.known)
         validate = Validate(states)
-        self._whole = Pipeline((validate, classify, select), (), Tasks())
-        self._as_classified = Pipeline((validate, _AsClassified(classify), select), (), Tasks())
+        self._whole = Pipeline((validate, classify, select), ())
+        self._as_classified = Pipeline((validate, _AsClassified(classify), select), ())
 
     async def repeat(
         self, due: Due, body: bytes, table: RoutingTable, *, as_classified: bool = False
@@ -103,7 +102,7 @@ class Decider:
         logged = due.logged
         # Prices are those of its arrival; what stood in its way is looked up at its decision.
         self._clock.set_wall(logged.row.started_us)
-        exchange = Exchange(logged.row.id, table, _dialect(logged), self._clock, dry=True)
+        exchange = _Repetition(logged.row.id, table, _dialect(logged), self._clock, dry=True)
         exchange.caller = _caller(logged)
         exchange.body = body
         told = logged.told.get(RequestClassified.kind)
@@ -111,7 +110,7 @@ class Decider:
             classifier.begin(told)
         pipeline = self._whole
         if as_classified and told is not None and told["decided_by"] not in _BY_REQUEST:
-            exchange.slots[_AsClassified.recorded] = told
+            exchange.recorded = told
             pipeline = self._as_classified
         await pipeline.advance(exchange)
         return self._repeated(exchange)
@@ -246,17 +245,24 @@ class _Recorded:
         return None
 
 
+class _Repetition(Exchange):
+    """A trip that was made before; ``recorded`` is what its classification was said to be."""
+
+    recorded: Mapping[str, Any]
+
+
 class _AsClassified:
     """`classify`, but for texts, whose recorded category stands."""
 
     name = "classify"
-    recorded: Final = "recorded"
 
     def __init__(self, classify: Classify) -> None:
         self._classify = classify
 
     async def __call__(self, exchange: Exchange) -> None:
-        told = exchange.slots[self.recorded]
+        if not isinstance(exchange, _Repetition):
+            raise TypeError("only what was classified before has a recorded category")
+        told = exchange.recorded
         resolution = exchange.resolution
         if resolution.route is not None or resolution.pinned:
             await self._classify(exchange)

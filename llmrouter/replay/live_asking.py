@@ -32,7 +32,6 @@ from llmrouter.pipeline.stages.receive import Receive
 from llmrouter.pipeline.stages.select import Select
 from llmrouter.pipeline.stages.validate import Validate
 from llmrouter.pipeline.tails import Tails
-from llmrouter.pipeline.tasks import Tasks
 from llmrouter.pipeline.traffic import Traffic
 from llmrouter.policy.classifier import LocalClassifier
 from llmrouter.policy.needs import key_variable
@@ -170,7 +169,6 @@ class LiveReplays:
                 Select(onlooker, today, conversations, Knowledge(self.clock)),
             ),
             account=Account(self.store.ledger, today),
-            tasks=Tasks(),
             dialects=DIALECTS,
             ids=self.store.ids,
             clock=self.clock,

@@ -20,7 +20,6 @@ from llmrouter.dialects.wire import Dialect
 from llmrouter.pipeline.availability import Availability, Hindrance
 from llmrouter.pipeline.exchange import Caller, Exchange, Reply
 from llmrouter.pipeline.runner import Pipeline, Stage
-from llmrouter.pipeline.tasks import Tasks
 from llmrouter.policy.failures import Verdict
 from llmrouter.policy.table import RoutingTable
 from llmrouter.replay.deciding import Repeated
@@ -167,7 +166,6 @@ class Sender:
         validate: Stage,
         deciding: Iterable[Stage],
         account: Stage,
-        tasks: Tasks,
         dialects: Mapping[DialectName, Dialect],
         ids: RequestIds,
         clock: Clock,
@@ -175,7 +173,6 @@ class Sender:
         self._before = (receive, validate)
         self._deciding = tuple(deciding)
         self._account = account
-        self._tasks = tasks
         self._dialects = dialects
         self._ids = ids
         self._clock = clock
@@ -196,7 +193,7 @@ class Sender:
         decided = letter.decided
         deciding = self._deciding if decided is None else (_AsDecided(decided),)
         forward = (*self._before, *deciding, _Gate(gate), call)
-        pipeline = Pipeline(forward, (self._account,), self._tasks)
+        pipeline = Pipeline(forward, (self._account,))
         await pipeline.run(exchange, client)
         error = exchange.error
         return Sent(

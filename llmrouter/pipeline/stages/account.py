@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from llmrouter.core.events import RequestFinished
 from llmrouter.core.ledger import RequestRecord
@@ -47,7 +48,7 @@ class Account:
                 served_by=exchange.served_by,
                 error_class=error.code if error else None,
                 code=error.code if error else None,
-                stage_us={n: us for n, us in exchange.stage_us.items() if us >= TOLD_FROM_US},
+                stage_us={name: us for name, _, us in exchange.stages if us >= TOLD_FROM_US},
             )
         )
         request, attempts = fold_request(exchange.id, exchange.events)
@@ -73,7 +74,8 @@ class Account:
         if isinstance(sent, str) and sent:
             secrets.add(sent)
         if len(exchange.body) >= SEARCH_IN_THREAD_BYTES:
-            return await asyncio.to_thread(without_secrets, exchange.body, secrets)
+            with suppress(asyncio.CancelledError):  # at a sudden stop the books are closed first
+                return await asyncio.to_thread(without_secrets, exchange.body, secrets)
         return without_secrets(exchange.body, secrets)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llmrouter.core.conventions import CHAT
-from llmrouter.core.finished import FinishedRequest, StageTime
+from llmrouter.core.finished import FinishedRequest
 from llmrouter.pipeline.exchange import Exchange
 from llmrouter.pipeline.ports import Telemetry
 
@@ -29,14 +29,7 @@ class Tell:
                 request=record.request,
                 attempts=record.attempts,
                 events=record.events,
-                stages=tuple(
-                    StageTime(
-                        name,
-                        exchange.since_received_us(exchange.stage_began_us[name]),
-                        duration_us,
-                    )
-                    for name, duration_us in exchange.stage_us.items()
-                ),
+                stages=tuple(exchange.stages),
                 trace=exchange.trace,
                 addresses={
                     attempt.provider: providers[attempt.provider].base_url
