@@ -164,9 +164,7 @@ def _pipelines(
             forward=(*traced, receive, Acknowledge(), *deciding, call),
             closing=(Keep(), account, Remember(conversations), *told),
         ),
-        "count": Pipeline(
-            forward=(*traced, receive, *deciding, count), closing=(account, *told)
-        ),
+        "count": Pipeline(forward=(*traced, receive, *deciding, count), closing=(account, *told)),
     }
 
 

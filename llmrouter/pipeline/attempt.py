@@ -77,17 +77,13 @@ class Assignment:
     deadline_us: int
 
 
-@record
-class _Conversation:
-    """A reply that is being read."""
-
-    reply: UpstreamReply
-    chunks: AsyncIterator[bytes]
-    reader: ReplyReader
-
-
 class Attempt:
     """Carries out one `Assignment`.  Owned by the call stage; once committed, by its relay."""
+
+    # From `open` on, before anybody else asks:
+    _incoming: UpstreamReply
+    _chunks: AsyncIterator[bytes]
+    _reader: ReplyReader
 
     def __init__(
         self,
@@ -111,11 +107,11 @@ class Attempt:
             assignment.estimator,
         )
         self._reply: UpstreamReply | None = None
-        self._conversation: _Conversation | None = None
+        self._observed: Observed | None = None
+        """What was seen of the reply; None before there is one."""
         self._first_token_us: int | None = None
         self._at_end = False
         self._booked = False
-        exchange.attempt_began()
         # One reading dates the event and begins the durations, which are added to its moment.
         self._begun_us = exchange.emit(
             AttemptStarted(
@@ -129,6 +125,7 @@ class Attempt:
                 translation_notes=assignment.notes[:RECORDED_LOSSES],
             )
         )
+        exchange.attempt_began(self._begun_us)
         left_us = assignment.deadline_us - self._begun_us
         self._clocks = ReadingClocks(
             exchange.clock, until_us=exchange.clock.monotonic_us() + left_us
@@ -166,13 +163,13 @@ class Attempt:
     @property
     def content_type(self) -> str:
         """Of the reply to the client."""
-        return self._reading.reader.content_type
+        return self._reader.content_type
 
     async def open(self) -> None:
         """Sends the request and reads the reply's headers.  Raises `AttemptError`."""
         assignment = self._assignment
         reply = self._reply = await self._upstream.send(self._call())
-        reader = assignment.codec.reader(
+        reader = self._reader = assignment.codec.reader(
             assignment.request,
             content_type=reply.headers.get("content-type", ""),
             event_bytes=assignment.limits.event_bytes,
@@ -181,7 +178,7 @@ class Attempt:
             facts=assignment.facts,
         )
         self._costing.follow(reader.observed)
-        self._conversation = _Conversation(reply, reply.chunks(), reader)
+        self._incoming, self._chunks, self._observed = reply, reply.chunks(), reader.observed
         if not 200 <= reply.status < 300:
             body = await self._error_body()
             raise assignment.dialect.read_error(reply.status, reply.headers, body)
@@ -199,7 +196,7 @@ class Attempt:
 
         Where a model has to keep to a rate, everything until it has shown that it does.
         """
-        observed = self._reading.reader.observed
+        observed = self._reader.observed
         timeouts = self._assignment.timeouts
         self._clocks.allow(timeouts.first_token_s)
         content = b""
@@ -220,11 +217,10 @@ class Attempt:
         """
         if self._at_end:
             return None
-        observed = self._reading.reader.observed
+        observed = self._reader.observed
         if pour is not None and not observed.done:
-            reading = self._reading
             left = await self._in_time(
-                "stream", relay(reading.reply, reading.reader, pour, self._heard)
+                "stream", relay(self._incoming, self._reader, pour, self._heard)
             )
             if left:
                 return left
@@ -235,7 +231,7 @@ class Attempt:
 
     async def succeed(self) -> None:
         """Gives the connection back and books a success."""
-        observed = self._reading.reader.observed
+        observed = self._reader.observed
         await self.aclose()
         costs = self._costing.of_whole(observed)
         self._book(AttemptSucceeded(**self._facts("succeeded"), **costs))
@@ -288,17 +284,6 @@ class Attempt:
         if reply is not None:
             await reply.aclose()
 
-    @property
-    def _observed(self) -> Observed | None:
-        """What was seen of the reply; None before there is one."""
-        return self._conversation.reader.observed if self._conversation else None
-
-    @property
-    def _reading(self) -> _Conversation:
-        if self._conversation is None:
-            raise RuntimeError("the attempt has not been opened")
-        return self._conversation
-
     def _call(self) -> UpstreamCall:
         """The call; where a trace goes on beyond us, its provider is told which."""
         call, trace = self._assignment.call, self._exchange.trace
@@ -308,7 +293,7 @@ class Attempt:
 
     async def _probation(self, wanted_tokens: float) -> bytes:
         """What follows the first token, until so many tokens have come or their time is up."""
-        observed = self._reading.reader.observed
+        observed = self._reader.observed
         window_s = self._assignment.timeouts.rate_window_s
         self._clocks.allow(window_s)
         content = b""
@@ -331,7 +316,7 @@ class Attempt:
 
     async def _advance(self, phase: Phase) -> bytes:
         """Reads on, and gives what the client may have of it."""
-        reader = self._reading.reader
+        reader = self._reader
         if reader.observed.done:  # it was relayed
             await self._see_out()
             return self._finish()
@@ -352,18 +337,18 @@ class Attempt:
         self._clocks.allow(SEE_OUT_S)
         with suppress(AttemptError):
             while (data := await self._read("stream")) is not None:
-                self._reading.reader.feed(data)
+                self._reader.feed(data)
 
     async def _read(self, phase: Phase) -> bytes | None:
         """The next chunk, None at the end."""
         try:
-            arrived = self._reading.reply.arrived()
+            arrived = self._incoming.arrived()
         except AttemptError as error:
             error.phase = phase
             raise
         if arrived is not None:
             return arrived or None
-        return await self._in_time(phase, anext(self._reading.chunks, None))
+        return await self._in_time(phase, anext(self._chunks, None))
 
     async def _in_time(self, phase: Phase, coming: Awaitable[T]) -> T:
         """What is to come; raises `AttemptError` when a clock runs out."""
@@ -377,7 +362,7 @@ class Attempt:
             raise AttemptError("timeout", phase, f"nothing arrived within {which}") from None
 
     def _finish(self) -> bytes:
-        content, self.terminator = self._reading.reader.finish()
+        content, self.terminator = self._reader.finish()
         self._at_end = True
         return content
 
@@ -400,8 +385,7 @@ class Attempt:
         self._booked = True
         if self._room is not None:
             self._room.leave()
-        self._exchange.attempt_ended()
-        self._exchange.emit(event)
+        self._exchange.attempt_ended(self._exchange.emit(event))
 
     def _facts(self, outcome: AttemptOutcome) -> dict[str, Any]:
         """The fields of an ending event that do not depend on how it ended."""
@@ -410,9 +394,10 @@ class Attempt:
             "outcome": outcome,
             "duration_us": self.duration_us,
         }
-        if self._conversation is None:
+        observed = self._observed
+        if observed is None:
             return facts
-        reply, observed = self._conversation.reply, self._conversation.reader.observed
+        reply = self._incoming
         ids = (reply.headers.get(name) for name in PROVIDER_REQUEST_ID_HEADERS)
         return facts | {
             "http_status": reply.status,

@@ -99,6 +99,8 @@ class Availability:
 
     def hindrance(self, target: Target, config: BreakerConfig) -> Hindrance | None:
         """Why this target is passed over at the moment; None when it may be asked."""
+        if not (self._locks or self._cooldowns or self._breakers):
+            return None  # nothing has ever failed
         now_us = self._clock.now_us()
         lock = self._locks.get((target.provider, target.account))
         if lock is not None and lock.holds(now_us):
@@ -158,10 +160,10 @@ class Availability:
 
     def succeeded(self, exchange: Exchange, target: Target) -> None:
         """A first token came: the breaker closes, the account works."""
-        if str(target) in self._cooldowns:
+        if self._cooldowns and str(target) in self._cooldowns:
             self._cooldowns[str(target)] = Pause(0, self._clock.now_us())
         account = (target.provider, target.account)
-        if self._locks.pop(account, None) is not None:
+        if self._locks and self._locks.pop(account, None) is not None:
             self._locked_us[account] = self._clock.now_us()
             exchange.emit(AccountUnlocked(*account, reason="it worked again"))
         state = self._breakers.get(target.name)

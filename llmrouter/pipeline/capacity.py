@@ -62,8 +62,9 @@ class Capacity:
 
     def try_enter(self, target: Target, bounds: Bounds) -> Room | None:
         """A place at once, or None."""
-        if any(self._taken[name] >= most for name, most in bounds.items()):
-            return None
+        for name, most in bounds.items():
+            if self._taken[name] >= most:
+                return None
         return self._seat(target)
 
     async def enter(self, target: Target, bounds: Bounds, within_s: float) -> Room | None:
@@ -91,7 +92,7 @@ class Capacity:
             self._taken[name] -= 1
             if not self._taken[name]:
                 del self._taken[name]
-        for waiter in tuple(self._queues.get(target.provider, ())):
+        for waiter in tuple(self._queues.get(target.provider, ())) if self._queues else ():
             if waiter.admitted.done():
                 continue
             if all(self._taken[name] < most for name, most in waiter.bounds.items()):

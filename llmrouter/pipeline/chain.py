@@ -37,6 +37,7 @@ class Chain:
         self._route = exchange.route
         self._failed: list[FailedAttempt] = []
         self._race = Race()
+        self._has_raced = False
         self._hedge: Attempt | None = None
         self._hedge_failed: Failed | None = None
         # One deadline for the whole chain: the most that any of its targets may take.
@@ -50,7 +51,8 @@ class Chain:
         try:
             await self._follow_plan()
         finally:
-            await self._call_off("outrun" if self._exchange.has("reply") else "cancelled")
+            if self._has_raced:
+                await self._call_off("outrun" if self._exchange.has("reply") else "cancelled")
 
     async def _follow_plan(self) -> None:
         targets = self._exchange.decision.usable or self._trial()
@@ -94,7 +96,8 @@ class Chain:
         hedge, self._hedge = self._hedge, None
         if hedge is not None and hedge.target == step.target:
             return self._hedge_failed or await self._first_answer(hedge)
-        await self._call_off("cancelled")
+        if self._has_raced:
+            await self._call_off("cancelled")
         room = await self._room(step.target)
         if room is None:
             return PassedOver("at_capacity")
@@ -186,6 +189,7 @@ class Chain:
 
     async def _raced(self, first: Attempt, patience: Patience) -> Failed | None:
         """The first attempt; and when it takes too long, another beside it."""
+        self._has_raced = True
         self._race.enter(first, self._reach(first))
         racer = await self._race.next(patience.after_ms / 1000)
         if racer is not None:

@@ -38,7 +38,8 @@ class ReadingClocks:
         """Starts the phase's clock anew, for what is being awaited, too."""
         now_us = self._clock.monotonic_us()
         self._phase_until_us = now_us + round(seconds * 1e6)
-        self._timer.set((min(self._phase_until_us, self._until_us) - now_us) / 1e6)
+        if self._timer.is_running:  # else whoever waits first sets it: what is there needs none
+            self._timer.set((min(self._phase_until_us, self._until_us) - now_us) / 1e6)
 
     async def wait(self, coming: Awaitable[T]) -> T:
         """What is to come, if it comes in time.  Raises `OutOfTime`, and what it raises."""

@@ -187,17 +187,17 @@ class Exchange:
         self.events.append(Event(dt_us, data))
         return dt_us
 
-    def attempt_began(self) -> None:
-        """Counts an attempt as under way."""
+    def attempt_began(self, at_us: int) -> None:
+        """Counts an attempt as under way, from so long after the request was received."""
         if self._under_way == 0:
-            self._upstream_since_us = self.elapsed_us()
+            self._upstream_since_us = at_us
         self._under_way += 1
 
-    def attempt_ended(self) -> None:
+    def attempt_ended(self, at_us: int) -> None:
         """Counts it no more."""
         self._under_way -= 1
         if self._under_way == 0:
-            self.upstream_us += self.elapsed_us() - self._upstream_since_us
+            self.upstream_us += at_us - self._upstream_since_us
 
     def open_in(self, ledger: Ledger) -> None:
         """Queues the events so far, so that a crash leaves a trace of what is about to be sent."""

@@ -7,12 +7,10 @@ sequence of events folds: what is missing at its end is `abandoned` and `lost`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple, assert_never
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from llmrouter.core.events import (
-    AccountLocked,
-    AccountUnlocked,
     AttemptFailed,
     AttemptFirstToken,
     AttemptRepriced,
@@ -22,27 +20,12 @@ from llmrouter.core.events import (
     BreakerHalfOpened,
     BreakerOpened,
     BreakerReset,
-    ClockJumped,
-    ConfigActivated,
-    ConfigRejected,
     Event,
-    FallbackTaken,
-    HedgeTaken,
-    LedgerDegraded,
-    LedgerRestored,
     RequestClassified,
-    RequestCorrected,
     RequestFinished,
-    RequestQueued,
     RequestReceived,
     RequestRecovered,
-    RequestRejected,
     RequestValidated,
-    RetryWithheld,
-    RouteSelected,
-    ServerStarted,
-    ServerStopped,
-    TargetCooldown,
 )
 from llmrouter.core.ledger import AttemptRow, RequestRow
 from llmrouter.core.usage import UNKNOWN_COST, Cost, CostBasis, UsageSource, sum_of_known
@@ -90,6 +73,45 @@ class _Facts:
         """By attempt number, the last word on its cost."""
         self.last_dt_us = 0
 
+    def take_validated(self, data: RequestValidated, _: int) -> None:
+        self.validated = data
+
+    def take_classified(self, data: RequestClassified, _: int) -> None:
+        self.classified = data
+
+    def take_finished(self, data: RequestFinished, _: int) -> None:
+        self.finished = data
+
+    def take_started(self, data: AttemptStarted, dt_us: int) -> None:
+        self.started[data.n] = (data, dt_us)
+
+    def take_first_token(self, data: AttemptFirstToken, _: int) -> None:
+        self.first_token_us[data.n] = data.first_token_us
+
+    def take_ended(self, data: AttemptSucceeded | AttemptFailed, _: int) -> None:
+        if data.n not in self.started:
+            raise ValueError(f"attempt {data.n} ended and never started")
+        self.ended[data.n] = data
+
+    def take_repriced(self, data: AttemptRepriced, _: int) -> None:
+        self.repriced[data.n] = data
+
+
+_TAKEN: Final[Mapping[type, Callable[[_Facts, Any, int], None]]] = {
+    RequestValidated: _Facts.take_validated,
+    RequestClassified: _Facts.take_classified,
+    RequestFinished: _Facts.take_finished,
+    AttemptStarted: _Facts.take_started,
+    AttemptFirstToken: _Facts.take_first_token,
+    AttemptSucceeded: _Facts.take_ended,
+    AttemptFailed: _Facts.take_ended,
+    AttemptRepriced: _Facts.take_repriced,
+}
+"""What the rows are made of.  Other events are told in the request's story alone."""
+
+LATER: Final = frozenset({AttemptRepriced, RequestRecovered})
+"""Their moment is not the request's, but that of who came back to it."""
+
 
 def fold_request(
     request_id: int, events: Sequence[Event]
@@ -124,55 +146,13 @@ def _gather(events: Iterable[Event]) -> _Facts:
         )
     facts = _Facts(first.data)
     for event in remaining:
-        match event.data:
-            case AttemptStarted() as started:
-                facts.started[started.n] = (started, event.dt_us)
-            case AttemptSucceeded() | AttemptFailed() as ended:
-                if ended.n not in facts.started:
-                    raise ValueError(f"attempt {ended.n} ended and never started")
-                facts.ended[ended.n] = ended
-            case AttemptRepriced() as repriced:
-                facts.repriced[repriced.n] = repriced
-                continue  # its moment is the correction's, not the request's
-            case AttemptFirstToken() as token:
-                facts.first_token_us[token.n] = token.first_token_us
-            case RequestValidated() as validated:
-                facts.validated = validated
-            case RequestClassified() as classified:
-                facts.classified = classified
-            case RequestFinished() as finished:
-                facts.finished = finished
-            case RequestRecovered():
-                continue  # its moment is the recovery's, not the request's
-            case RequestReceived():
-                raise ValueError(f"{RequestReceived.kind} came twice")
-            case (
-                RouteSelected()
-                | RequestRejected()
-                | FallbackTaken()
-                | HedgeTaken()
-                | RetryWithheld()
-                | RequestQueued()
-                | TargetCooldown()
-                | AccountLocked()
-                | AccountUnlocked()
-                | BreakerOpened()
-                | BreakerHalfOpened()
-                | BreakerClosed()
-                | BreakerReset()
-                | RequestCorrected()
-                | ConfigActivated()
-                | ConfigRejected()
-                | LedgerDegraded()
-                | LedgerRestored()
-                | ServerStarted()
-                | ServerStopped()
-                | ClockJumped()
-            ):
-                pass  # told in the request's story, not in its rows
-            case never:
-                assert_never(never)
-        if event.dt_us > facts.last_dt_us:
+        kind = type(event.data)
+        take = _TAKEN.get(kind)
+        if take is not None:
+            take(facts, event.data, event.dt_us)
+        elif kind is RequestReceived:
+            raise ValueError(f"{RequestReceived.kind} came twice")
+        if event.dt_us > facts.last_dt_us and kind not in LATER:
             facts.last_dt_us = event.dt_us
     return facts
 
@@ -197,7 +177,6 @@ def _attempt_row(request_id: int, facts: _Facts, n: int) -> AttemptRow:
         )
     failed = ended if isinstance(ended, AttemptFailed) else None
     first_token_us = ended.first_token_us
-    usage = ended.usage
     priced = facts.repriced.get(n, ended)
     return AttemptRow(
         request_id=request_id,
@@ -217,8 +196,8 @@ def _attempt_row(request_id: int, facts: _Facts, n: int) -> AttemptRow:
             first_token_us if first_token_us is not None else facts.first_token_us.get(n)
         ),
         duration_us=ended.duration_us,
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
+        input_tokens=ended.input_tokens,
+        output_tokens=ended.output_tokens,
         cache_read_tokens=ended.cache_read_tokens,
         cache_write_tokens=ended.cache_write_tokens,
         reasoning_tokens=ended.reasoning_tokens,
@@ -243,6 +222,7 @@ def _request_row(request_id: int, facts: _Facts, attempts: tuple[AttemptRow, ...
     serving = _serving(finished, attempts)
     # What a crash cut off may have been billed without a trace.
     cost = UNKNOWN_COST if finished is None else _cost(attempts)
+    used = attempts[0] if len(attempts) == 1 else _together(attempts)
     return RequestRow(
         id=request_id,
         started_us=received.started_us,
@@ -269,23 +249,43 @@ def _request_row(request_id: int, facts: _Facts, attempts: tuple[AttemptRow, ...
         first_token_us=_first_token_us(facts, serving),
         classify_us=classified.duration_us if classified else None,
         overhead_us=finished.overhead_us if finished else None,
-        input_tokens=sum_of_known([a.input_tokens for a in attempts]),
-        output_tokens=sum_of_known([a.output_tokens for a in attempts]),
-        cache_read_tokens=sum_of_known([a.cache_read_tokens for a in attempts]),
-        cache_write_tokens=sum_of_known([a.cache_write_tokens for a in attempts]),
-        reasoning_tokens=sum_of_known([a.reasoning_tokens for a in attempts]),
-        cache_write_1h_tokens=sum_of_known([a.cache_write_1h_tokens for a in attempts]),
-        input_audio_tokens=sum_of_known([a.input_audio_tokens for a in attempts]),
-        input_image_tokens=sum_of_known([a.input_image_tokens for a in attempts]),
-        output_audio_tokens=sum_of_known([a.output_audio_tokens for a in attempts]),
-        output_image_tokens=sum_of_known([a.output_image_tokens for a in attempts]),
-        web_searches=sum_of_known([a.web_searches for a in attempts]),
+        input_tokens=used.input_tokens,
+        output_tokens=used.output_tokens,
+        cache_read_tokens=used.cache_read_tokens,
+        cache_write_tokens=used.cache_write_tokens,
+        reasoning_tokens=used.reasoning_tokens,
+        cache_write_1h_tokens=used.cache_write_1h_tokens,
+        input_audio_tokens=used.input_audio_tokens,
+        input_image_tokens=used.input_image_tokens,
+        output_audio_tokens=used.output_audio_tokens,
+        output_image_tokens=used.output_image_tokens,
+        web_searches=used.web_searches,
         usage_source=_usage_source(attempts),
         cost_nusd=cost.nusd,
         cost_basis=cost.basis,
         price_id=serving.price_id if serving else None,
         replay_id=received.replay_id,
     )
+
+
+class _Used(NamedTuple):
+    """What several attempts used together, or none."""
+
+    input_tokens: int | None
+    output_tokens: int | None
+    cache_read_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
+    cache_write_1h_tokens: int | None
+    input_audio_tokens: int | None
+    input_image_tokens: int | None
+    output_audio_tokens: int | None
+    output_image_tokens: int | None
+    web_searches: int | None
+
+
+def _together(attempts: tuple[AttemptRow, ...]) -> _Used:
+    return _Used(*[sum_of_known([getattr(a, name) for a in attempts]) for name in _Used._fields])
 
 
 def _serving(

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from operator import attrgetter
+from typing import Any, ClassVar, Final
 
-from llmrouter.core.records import record
+from llmrouter.core.records import field_names, record
 from llmrouter.core.routing import AttemptKind, AttemptOutcome
-from llmrouter.core.usage import CostBasis, Usage, UsageSource
+from llmrouter.core.usage import (
+    INPUT_CLASSES,
+    OUTPUT_CLASSES,
+    CostBasis,
+    Usage,
+    UsageSource,
+    sum_of_known,
+)
+
+_classes: Final = attrgetter(*field_names(Usage))
+_input: Final = attrgetter(*INPUT_CLASSES)
+_output: Final = attrgetter(*OUTPUT_CLASSES)
 
 
 @record
@@ -77,21 +89,19 @@ class _AttemptEnded:
     notes: tuple[str, ...] = ()
 
     @property
+    def input_tokens(self) -> int | None:
+        """All input, cached or not."""
+        return sum_of_known(_input(self))
+
+    @property
+    def output_tokens(self) -> int | None:
+        """All output, reasoning included."""
+        return sum_of_known(_output(self))
+
+    @property
     def usage(self) -> Usage:
         """What it used, by class."""
-        return Usage(
-            uncached_input_tokens=self.uncached_input_tokens,
-            cache_read_tokens=self.cache_read_tokens,
-            cache_write_tokens=self.cache_write_tokens,
-            text_output_tokens=self.text_output_tokens,
-            reasoning_tokens=self.reasoning_tokens,
-            cache_write_1h_tokens=self.cache_write_1h_tokens,
-            input_audio_tokens=self.input_audio_tokens,
-            input_image_tokens=self.input_image_tokens,
-            output_audio_tokens=self.output_audio_tokens,
-            output_image_tokens=self.output_image_tokens,
-            web_searches=self.web_searches,
-        )
+        return Usage(*_classes(self))
 
 
 @record
