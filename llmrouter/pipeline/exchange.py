@@ -151,6 +151,7 @@ class Exchange:
         """How long at least one attempt was under way."""
         self.stages: list[StageTime] = []
         """Those that are over."""
+        self._stage_began_us = 0
         self.breaker_rows: dict[tuple[str, str], BreakerRow] = {}
         self.drain_s = 0.0
         """How long the attempt under way may go on after the client has left."""
@@ -175,6 +176,16 @@ class Exchange:
     def elapsed_us(self) -> int:
         """Microseconds since the request was received."""
         return self.clock.monotonic_us() - self._start_us
+
+    def begin_stages(self) -> None:
+        """The first of some stages begins now."""
+        self._stage_began_us = self.elapsed_us()
+
+    def end_stage(self, name: str) -> None:
+        """A stage has ended now, and the next one begins."""
+        began_us = self._stage_began_us
+        self._stage_began_us = ended_us = self.elapsed_us()
+        self.stages.append(StageTime(name, began_us, ended_us - began_us))
 
     @property
     def stage_us(self) -> dict[str, int]:

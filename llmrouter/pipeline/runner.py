@@ -17,7 +17,6 @@ from urllib.parse import quote
 
 from llmrouter.core.errors import Overloaded, RouterError, StreamBroken
 from llmrouter.core.events import RequestRejected
-from llmrouter.core.finished import StageTime
 from llmrouter.core.ids import show_id
 from llmrouter.core.routing import Ending
 from llmrouter.core.usage import usd_from_nusd
@@ -48,14 +47,14 @@ class Pipeline:
     async def advance(self, exchange: Exchange) -> None:
         """Runs the forward stages until there is a reply; an error becomes the reply."""
         try:
-            began_us = exchange.elapsed_us()
+            exchange.begin_stages()
             for stage in self._forward:
-                if exchange.has("reply"):
-                    return
                 try:
                     await stage(exchange)
                 finally:
-                    began_us = _time(stage, exchange, began_us)
+                    exchange.end_stage(stage.name)
+                if exchange.has("reply"):
+                    return
         except RouterError as error:
             _refuse(exchange, error)
         except (asyncio.CancelledError, ClientGone):
@@ -104,7 +103,7 @@ class Pipeline:
         """
         failure: RouterError | None = None
         cancelled: asyncio.CancelledError | None = None
-        began_us = exchange.elapsed_us()
+        exchange.begin_stages()
         for stage in self._closing:
             try:
                 await stage(exchange)
@@ -118,17 +117,10 @@ class Pipeline:
                 failure = _fault(exchange)
                 break
             finally:
-                began_us = _time(stage, exchange, began_us)
+                exchange.end_stage(stage.name)
         if cancelled is not None:
             raise cancelled
         return failure
-
-
-def _time(stage: Stage, exchange: Exchange, began_us: int) -> int:
-    """Notes how long a stage took, and gives when it ended, which is when the next one begins."""
-    ended_us = exchange.elapsed_us()
-    exchange.stages.append(StageTime(stage.name, began_us, ended_us - began_us))
-    return ended_us
 
 
 def _fault(exchange: Exchange) -> RouterError:

@@ -41,13 +41,11 @@ Payload = Opening | Noted | RequestRecord
 
 def waiting_bytes(payload: Payload) -> int:
     """About how much memory a payload holds while it waits."""
-    match payload:
-        case RequestRecord():
-            state = payload.response_state
-            kept = len(payload.body or b"") + (0 if state is None else len(state.items))
-            return 1024 + 512 * len(payload.events) + kept
-        case Opening() | Noted():
-            return 512 + 512 * len(payload.events)
+    held = 512 + 512 * len(payload.events)
+    if isinstance(payload, RequestRecord):
+        state = payload.response_state
+        held += 512 + len(payload.body or b"") + (0 if state is None else len(state.items))
+    return held
 
 
 def account_locks(at_us: int, events: Iterable[Event]) -> list[AccountLockRow]:
