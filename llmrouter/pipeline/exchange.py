@@ -163,11 +163,13 @@ class Exchange:
         self._drain: asyncio.TimerHandle | None = None
 
     def close(self) -> None:
-        """Its trip is over: lets go of the client, the reply and the error, all of which know it,
-        so that it goes at once and does not wait for the collector of cycles."""
-        self.slots.pop("client", None)
-        self.slots.pop("reply", None)
-        self.error = None
+        """Its trip is over: lets go of the client, the reply and where the error came from, all of
+        which know it, so that it goes at once and does not wait for the collector of cycles."""
+        self.__dict__.pop("client", None)
+        self.__dict__.pop("reply", None)
+        error = self.error
+        if error is not None:
+            error.__traceback__ = error.__cause__ = error.__context__ = None
 
     def has(self, slot: str) -> bool:
         """Whether a stage has filled this slot."""
