@@ -71,14 +71,9 @@ class Timer(Alarm):
         self._cancelling = 0
         self._has_struck = False
 
-    def set(self, seconds: float) -> None:
-        """From now on so long."""
-        if self._has_struck and self._task is not None:
-            return  # the block is on its way out
-        super().set(seconds)
-
     def ring(self) -> None:
-        if self._task is not None:  # otherwise nobody waits: the next read sets it again
+        # Where nobody waits, the next read sets it again; a block that it struck is on its way out.
+        if self._task is not None and not self._has_struck:
             self._has_struck = True
             self._task.cancel()
 

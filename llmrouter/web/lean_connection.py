@@ -13,15 +13,12 @@ from typing import Any, cast
 
 from llmrouter.core.records import record
 from llmrouter.web.asgi import AsgiApp
-from llmrouter.web.lean_reply import refusal
+from llmrouter.web.lean_reply import COPIED_BYTES, refusal
 from llmrouter.web.lean_request import BadRequest, RequestHead, RequestReader
 from llmrouter.web.lean_turn import Turn
 
 READ_AHEAD_BYTES = 256 * 1024
 """How much may wait for the application; then the client waits."""
-
-COPIED_BYTES = 64 * 1024
-"""Up to here putting bytes together costs less than handing them on one by one."""
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -112,7 +109,9 @@ class LeanConnection(asyncio.Protocol):
     # What the running turn asks
 
     def write(self, *parts: bytes) -> None:
-        if sum(map(len, parts)) <= COPIED_BYTES:
+        if len(parts) == 1:
+            self._transport.write(parts[0])
+        elif sum(map(len, parts)) <= COPIED_BYTES:
             self._transport.write(b"".join(parts))
         else:
             self._transport.writelines(parts)

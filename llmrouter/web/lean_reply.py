@@ -9,6 +9,9 @@ from typing import Literal
 
 from llmrouter.web.lean_request import RequestHead
 
+COPIED_BYTES = 64 * 1024
+"""Up to here putting bytes together costs less than handing them on one by one."""
+
 Framing = Literal["none", "length", "chunks", "close"]
 """How a client sees where the body ends: there is none, by its length, by chunks, or by the end
 of the connection (HTTP/1.0 knows no chunks)."""
@@ -72,6 +75,8 @@ class OutgoingReply:
                 if left_bytes < 0 or (is_last and left_bytes):
                     raise ValueError("the body is not as long as its content-length says")
                 return (head, data)
+            case "chunks" if 0 < len(data) <= COPIED_BYTES and not is_last:
+                return (b"%b%x\r\n%b\r\n" % (head, len(data), data),)
             case "chunks":
                 size = b"%x\r\n" % len(data) if data else b""
                 end = b"\r\n" if data else b""

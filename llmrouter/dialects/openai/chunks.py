@@ -48,15 +48,14 @@ class ChunkStream:
     def __init__(self, watch: Watch, event_bytes: int) -> None:
         self._watch = watch
         self._splitter = EventSplitter(event_bytes)
-        self._event_bytes = event_bytes
         self._terminator: bytes | None = None
         self._has_chunk = False
         self._junk: bytes | None = None
 
-    def may_skip(self, data: bytes) -> bool:
-        """Whether whole chunks with which ``data`` begins may pass without being fed."""
-        is_between = self._terminator is None and self._splitter.is_between_events
-        return is_between and len(data) <= self._event_bytes
+    @property
+    def is_between_chunks(self) -> bool:
+        """Whether the next byte begins one: whole chunks may pass then without being fed."""
+        return self._terminator is None and self._splitter.is_between_events
 
     def feed(self, data: bytes) -> Iterator[Chunk]:
         """The chunks that ``data`` completes."""

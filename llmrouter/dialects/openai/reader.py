@@ -96,7 +96,7 @@ class Reply:
             return _PassedCompletion(body)
         chunks = ChunkStream(self._watch, self._event_bytes)
         if self._stream:
-            return _PassedStream(self._watch, chunks, self._include_usage)
+            return _PassedStream(self._watch, chunks, self._event_bytes, self._include_usage)
         return _StreamToCompletion(self._watch, chunks, self._body_bytes)
 
 
@@ -111,34 +111,48 @@ class _Shape(Protocol):
 class _PassedStream:
     """Events as they came."""
 
-    def __init__(self, watch: Watch, chunks: ChunkStream, include_usage: bool) -> None:
+    def __init__(
+        self, watch: Watch, chunks: ChunkStream, event_bytes: int, include_usage: bool
+    ) -> None:
         self._observed = watch.observed
         self._chunks = chunks
+        self._event_bytes = event_bytes
         self._include_usage = include_usage
         self._refrain: Refrain | None = None
+        self._is_between_chunks = False
         self._left_refrains = REFRAINS
 
     def feed(self, data: bytes) -> Iterable[bytes]:
-        start = 0
-        while start < len(data):
-            passage = None
-            if self._refrain is not None and self._chunks.may_skip(data):
-                passage = self._refrain.read(data, start)
-            if passage is not None:
-                self._left_refrains = REFRAINS
-                self._observed.output_characters += passage.characters
-                self._observed.output_extra_bytes += passage.extra_bytes
-                yield data[start : passage.end]
-                start = passage.end
-                continue
-            behind = data.find(b"\n\n", start) + 2 if self._left_refrains else 0
-            end = behind if behind > 1 else len(data)
-            yield from self._visible(self._learning(self._chunks.feed(data[start:end])))
-            start = end
+        end = self._skip(data, 0)
+        return (data,) if end == len(data) else self._read(data, end)
 
     def finish(self) -> tuple[bytes, bytes]:
         content = b"".join(self._visible(self._chunks.finish()))
         return content, self._chunks.terminator()
+
+    def _skip(self, data: bytes, start: int) -> int:
+        """Where the chunks end that are like the last one."""
+        refrain = self._refrain
+        if refrain is None or not self._is_between_chunks or len(data) > self._event_bytes:
+            return start
+        end = refrain.skip(data, start, self._observed)
+        if end > start:
+            self._left_refrains = REFRAINS
+        return end
+
+    def _read(self, data: bytes, skipped: int) -> Iterable[bytes]:
+        """What the client may have of ``data``, of which some was skipped."""
+        start, end = 0, skipped
+        while True:
+            if end > start:
+                yield data[start:end]
+            if end == len(data):
+                return
+            behind = data.find(b"\n\n", end) + 2 if self._left_refrains else 0
+            start = behind if behind > 1 else len(data)
+            yield from self._visible(self._learning(self._chunks.feed(data[end:start])))
+            self._is_between_chunks = self._chunks.is_between_chunks
+            end = self._skip(data, start)
 
     def _learning(self, chunks: Iterable[Chunk]) -> Iterable[Chunk]:
         """The chunks, each of which may be like those that follow."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
 from llmrouter.dialects.openai.watch import spoken_texts
+from llmrouter.dialects.wire import Observed
 
 _TEXT = re.compile(rb'[^"\\\x00-\x1f]*(?:\\["\\/bfnrt][^"\\\x00-\x1f]*)*+')
 """What stands between the quotes of a JSON string; at an escape by number it ends."""
@@ -26,35 +27,29 @@ _FIELD = b"data: "
 _PROBE = "Is this what it says?"
 
 
-class Passage(NamedTuple):
-    """Chunks that need not be parsed: where they end, and how long what they say is."""
-
-    end: int
-    characters: int
-    extra_bytes: int
-    """By how much its UTF-8 form is longer."""
-
-
 class Refrain:
     """A chunk's bytes before its text and behind it; and behind its padding, where it has some."""
 
-    __slots__ = ("_after", "_before", "_behind_padding", "_bytes", "_characters", "_escapes")
+    __slots__ = ("_after", "_before", "_behind_padding", "_characters", "_escapes", "_extra_bytes")
 
     def __init__(self, before: bytes, after: bytes, behind_padding: bytes | None) -> None:
         self._before = before
         self._after = after
         self._behind_padding = behind_padding
         repeated = before + after + (behind_padding or b"")
-        self._bytes = len(repeated)
         self._characters = len(repeated.decode())
+        self._extra_bytes = len(repeated) - self._characters
         self._escapes = _escapes(repeated)
 
-    def read(self, data: bytes, start: int) -> Passage | None:
-        """The chunks that begin at ``start``, as far as they are whole and alike."""
+    def skip(self, data: bytes, start: int, observed: Observed) -> int:
+        """Where the chunks end that begin at ``start``, as far as they are whole and alike.
+
+        What they say is taken in.
+        """
         before, after, behind_padding = self._before, self._after, self._behind_padding
         before_bytes, after_bytes = len(before), len(after)
         is_at, text_at, padding_at = data.startswith, _TEXT.match, _PADDING.match
-        chunks = padding_bytes = 0
+        chunks = other_bytes = 0  # the latter are neither repeated nor said
         end = start
         while is_at(before, end) and (text := text_at(data, end + before_bytes)):
             behind = text.end()
@@ -66,22 +61,21 @@ class Refrain:
                 if not is_at(behind_padding, behind):
                     break
                 behind += len(behind_padding)
-                padding_bytes += behind - padding.start() - len(behind_padding)
+                other_bytes += behind - padding.start() - len(behind_padding)
             end = behind
             chunks += 1
-        return self._passage(data[start:end], end, chunks, padding_bytes) if chunks else None
-
-    def _passage(self, raw: bytes, end: int, chunks: int, padding_bytes: int) -> Passage | None:
-        """None where the text is no UTF-8."""
+        if not chunks:
+            return start
+        raw = data[start:end]
         try:
             characters = len(raw) if raw.isascii() else len(raw.decode())
         except UnicodeDecodeError:
-            return None
-        repeated = chunks * self._characters
-        extra_bytes = len(raw) - characters - chunks * (self._bytes - self._characters)
+            return start
         if b"\\" in raw:
-            repeated += _escapes(raw) - chunks * self._escapes
-        return Passage(end, characters - repeated - padding_bytes, extra_bytes)
+            other_bytes += _escapes(raw) - chunks * self._escapes
+        observed.output_characters += characters - chunks * self._characters - other_bytes
+        observed.output_extra_bytes += len(raw) - characters - chunks * self._extra_bytes
+        return end
 
 
 def refrain_of(raw: bytes, document: Mapping[str, Any]) -> Refrain | None:
