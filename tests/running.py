@@ -24,6 +24,7 @@ from typing import Any
 from unittest.mock import patch
 
 import httpx
+import pytest
 from hypercorn.asyncio import serve
 
 from llmrouter.bootstrap.joining import Router
@@ -38,6 +39,9 @@ from tests.provider import Provider
 LAB_KEY = "planted-lab-key-0f9e8d7c6b5a"
 SPARE_KEY = "planted-spare-key-1a2b3c4d5e6f"
 KEYS: Mapping[str, str] = {"LAB_API_KEY": LAB_KEY, "SPARE_API_KEY": SPARE_KEY}
+
+ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+"""For what stands above the store, whose own tests are for both kinds of databases."""
 
 Document = Mapping[str, Any]
 

@@ -22,7 +22,7 @@ from llmrouter.settings import Settings, read_settings
 from llmrouter.store.engine import DatabaseAddress
 from tests.provider import Provider, Seen, Wire, answer, hang, status
 from tests.replay.live_runs import LiveEnd, replay_live
-from tests.running import KEYS, eventually, lab, running_router
+from tests.running import KEYS, ON_SQLITE, eventually, lab, running_router
 from tests.store.samples import ask
 
 USD = 10**9
@@ -95,6 +95,7 @@ async def test_requests_are_sent_to_the_new_target_and_kept_apart(
         assert kept == [("lab/fast", "lab/new", 1.0)] * 3
 
 
+@ON_SQLITE
 async def test_failures_of_a_replay_move_no_breaker_and_are_tried_once(
     database: DatabaseAddress, tmp_path: Path
 ) -> None:
@@ -131,6 +132,7 @@ async def test_the_budget_is_never_passed_whatever_runs_at_once(
         assert set(texts(provider, "new").values()) == {1}
 
 
+@ON_SQLITE
 async def test_no_more_requests_are_sent_than_allowed(
     database: DatabaseAddress, tmp_path: Path
 ) -> None:
@@ -140,6 +142,7 @@ async def test_no_more_requests_are_sent_than_allowed(
         assert end.progress.sent == sum(texts(provider, "new").values()) == 3
 
 
+@ON_SQLITE
 async def test_a_model_without_a_price_is_asked_only_when_that_is_allowed(
     database: DatabaseAddress, tmp_path: Path
 ) -> None:
@@ -155,6 +158,7 @@ async def test_a_model_without_a_price_is_asked_only_when_that_is_allowed(
         assert end.progress.sent == 1
 
 
+@ON_SQLITE
 async def test_what_would_not_change_is_not_sent(database: DatabaseAddress, tmp_path: Path) -> None:
     async with Provider() as provider:
         await logged(database, provider, ["one"])
@@ -206,6 +210,7 @@ async def test_the_old_target_is_asked_too_and_a_judge_in_both_orders(
         assert end.progress.spent_nusd == total[0]
 
 
+@ON_SQLITE
 async def test_a_judge_that_always_takes_the_first_answer_decides_nothing(
     database: DatabaseAddress, tmp_path: Path
 ) -> None:
@@ -262,6 +267,7 @@ async def test_a_replay_that_was_ended_pays_for_nothing_twice(
         assert ask(database, open_ones) == ask(database, "SELECT count(*) FROM attempt")
 
 
+@ON_SQLITE
 async def test_neither_a_fallback_nor_a_hedge_nor_a_second_try_is_paid_for(
     database: DatabaseAddress, tmp_path: Path
 ) -> None:

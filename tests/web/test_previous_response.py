@@ -12,7 +12,7 @@ import pytest
 
 from llmrouter.store.engine import DatabaseAddress
 from tests.provider import Provider, Seen, Wire, answer, body, status
-from tests.running import RunningRouter, lab, running_router
+from tests.running import ON_SQLITE, RunningRouter, lab, running_router
 
 
 @pytest.fixture
@@ -73,6 +73,7 @@ async def test_a_conversation_over_three_turns(
     assert len({row["conversation_id"] for row in router.ledger.rows("SELECT * FROM request")}) == 1
 
 
+@ON_SQLITE
 async def test_a_tool_loop_goes_on_from_the_call(
     provider: Provider, client: openai.AsyncOpenAI
 ) -> None:
@@ -102,6 +103,7 @@ async def test_a_tool_loop_goes_on_from_the_call(
     )
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("unknown", ["resp_0000000000000", "resp_68a1f0c9d1a88191b2"])
 async def test_an_id_that_nobody_knows(
     provider: Provider, client: openai.AsyncOpenAI, unknown: str
@@ -116,6 +118,7 @@ async def test_an_id_that_nobody_knows(
     assert provider.seen == []
 
 
+@ON_SQLITE
 async def test_what_is_not_to_be_stored_is_not(
     router: RunningRouter, client: openai.AsyncOpenAI
 ) -> None:
@@ -163,6 +166,7 @@ def keeping(response_id: str, text: str) -> Any:
     return body(json.dumps(kept_reply(response_id, text)).encode())
 
 
+@ON_SQLITE
 async def test_the_provider_that_keeps_a_conversation_comes_first_and_is_told_the_rest_alone(
     provider: Provider, client: openai.AsyncOpenAI
 ) -> None:
@@ -179,6 +183,7 @@ async def test_the_provider_that_keeps_a_conversation_comes_first_and_is_told_th
     assert sent["previous_response_id"] == "resp_up_1"
 
 
+@ON_SQLITE
 async def test_another_target_gets_the_whole_conversation_when_its_keeper_has_lost_it(
     provider: Provider, router: RunningRouter, client: openai.AsyncOpenAI
 ) -> None:
@@ -202,6 +207,7 @@ async def test_another_target_gets_the_whole_conversation_when_its_keeper_has_lo
     assert router.breaker("keeper/wise") == "closed"
 
 
+@ON_SQLITE
 async def test_a_stream_that_breaks_off_is_nothing_to_go_on_from(
     provider: Provider, router: RunningRouter, client: openai.AsyncOpenAI
 ) -> None:
