@@ -47,6 +47,9 @@ class UpstreamReply(Protocol):
         Raises `AttemptError` (reset, truncated, bad_body, too_large); has no clock of its own.
         """
 
+    is_over: bool
+    """Nothing of the body is left."""
+
     def arrived(self) -> bytes | None:
         """What `chunks` would give without waiting, empty at the end; None where it would wait,
         or fail.  A whole body that came with its head needs no clock."""

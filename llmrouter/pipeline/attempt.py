@@ -189,6 +189,8 @@ class Attempt:
         while not self._at_end:
             self._clocks.allow(self._assignment.timeouts.idle_s)
             content += await self._advance("body")
+            if self._incoming.is_over and not self._at_end:
+                content += self._finish()
         return content + self.terminator
 
     async def first_part(self) -> bytes:

@@ -32,26 +32,31 @@ class ReadingClocks:
         self._clock = clock
         self._until_us = until_us
         self._phase_until_us = until_us
-        self._timer = Timer()
+        self._timer: Timer | None = None  # until something has to be waited for
 
     def allow(self, seconds: float) -> None:
         """Starts the phase's clock anew, for what is being awaited, too."""
         now_us = self._clock.monotonic_us()
         self._phase_until_us = now_us + round(seconds * 1e6)
-        if self._timer.is_running:  # else whoever waits first sets it: what is there needs none
+        # Otherwise whoever waits first sets it: what is there already needs none.
+        if self._timer is not None and self._timer.is_running:
             self._timer.set((min(self._phase_until_us, self._until_us) - now_us) / 1e6)
 
     async def wait(self, coming: Awaitable[T]) -> T:
         """What is to come, if it comes in time.  Raises `OutOfTime`, and what it raises."""
-        if not self._timer.is_running:
+        timer = self._timer
+        if timer is None:
+            timer = self._timer = Timer()
+        if not timer.is_running:
             until_us = min(self._phase_until_us, self._until_us)
-            self._timer.set((until_us - self._clock.monotonic_us()) / 1e6)
+            timer.set((until_us - self._clock.monotonic_us()) / 1e6)
         try:
-            with self._timer:
+            with timer:
                 return await coming
         except TimeoutError:
             raise OutOfTime(is_total=self._until_us <= self._phase_until_us) from None
 
     def close(self) -> None:
         """Lets the timer go."""
-        self._timer.close()
+        if self._timer is not None:
+            self._timer.close()

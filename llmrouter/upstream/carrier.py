@@ -22,6 +22,8 @@ class CarriedReply(Protocol):
 
     status: int
     headers: Mapping[str, str]
+    is_complete: bool
+    """All of the body has arrived."""
 
     async def take(self) -> bytes:
         """More of the body as it came; empty at its end.  Raises one of `FOREIGN_ERRORS`."""

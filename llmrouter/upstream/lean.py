@@ -10,12 +10,11 @@ import asyncio
 import re
 import socket
 import ssl
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import httpx
 
-from llmrouter.core.upstream import Take, UpstreamCall
+from llmrouter.core.upstream import UpstreamCall
 from llmrouter.upstream.addresses import require_allowed, resolve
 from llmrouter.upstream.carrier import OWN_HEADERS
 from llmrouter.upstream.lean_connection import LeanConnection
@@ -62,13 +61,13 @@ class LeanCarrier:
         self._addresses: dict[str, _Address] = {}
         self._header_lines: dict[tuple[str, int], bytes] = {}
 
-    async def carry(self, call: UpstreamCall, progress: Progress) -> LeanReply:
+    async def carry(self, call: UpstreamCall, progress: Progress) -> IncomingReply:
         address = self._addresses.get(call.url) or self._address(call.url)
         head = self._head(call, address.request_line)
         connection = self._take(address.origin)
         if connection is None:
             connection = await progress.in_time(self._connect(address.origin, progress))
-        return LeanReply(connection, await connection.send(head, call.body, progress))
+        return await connection.send(head, call.body, progress)
 
     async def aclose(self) -> None:
         self._idle.clear()
@@ -161,33 +160,6 @@ class LeanCarrier:
         )
         self._open.add(connection)
         return connection
-
-
-class LeanReply:
-    """A `llmrouter.upstream.carrier.CarriedReply` on one of our connections."""
-
-    __slots__ = ("_connection", "_is_over", "_reply", "headers", "status")
-
-    def __init__(self, connection: LeanConnection, reply: IncomingReply) -> None:
-        self.status = reply.status
-        self.headers: Mapping[str, str] = reply.headers
-        self._connection = connection
-        self._reply = reply
-        self._is_over = False
-
-    async def take(self) -> bytes:
-        return await self._connection.take(self._reply)
-
-    def arrived(self) -> bytes | None:
-        return self._connection.arrived(self._reply)
-
-    async def flow(self, take: Take, limit_bytes: int) -> int:
-        return await self._connection.flow(self._reply, take, limit_bytes)
-
-    async def aclose(self) -> None:
-        if not self._is_over:
-            self._is_over = True
-            self._connection.release()
 
 
 async def _connected(address: str, port: int) -> socket.socket:

@@ -8,7 +8,6 @@ from typing import Protocol, cast
 import httpx
 
 from llmrouter.core.timer import Alarm
-from llmrouter.core.upstream import Take
 from llmrouter.upstream.lean_pool import Origin
 from llmrouter.upstream.lean_reply import IncomingReply
 from llmrouter.upstream.progress import Progress
@@ -52,7 +51,7 @@ class LeanConnection(asyncio.Protocol):
         Raises `httpx.TransportError` or ``TimeoutError``; whatever is raised, the connection is
         closed.
         """
-        reply = self._reply = IncomingReply(progress)
+        reply = self._reply = IncomingReply(progress, self)
         try:
             if len(body) <= WHOLE_BYTES:
                 self._transport.write(head + body)
@@ -72,40 +71,20 @@ class LeanConnection(asyncio.Protocol):
             raise
         return reply
 
-    async def take(self, reply: IncomingReply) -> bytes:
-        """What has arrived of the reply's body; empty at its end.  Raises as `send` does."""
-        try:
-            data = await reply.take()
-        except BaseException:
-            self.close()
-            raise
-        self._resume_reading()
-        return data
-
-    def arrived(self, reply: IncomingReply) -> bytes | None:
-        """What `take` would give without waiting."""
-        data = reply.arrived()
-        self._resume_reading()
-        return data
-
-    async def flow(self, reply: IncomingReply, take: Take, limit_bytes: int) -> int:
-        """Hands the body on as it arrives; see `IncomingReply.flow`.  Raises what ``take`` does."""
-        try:
-            return await reply.flow(take, limit_bytes)
-        except BaseException:
-            self.close()
-            raise
-
-    def release(self) -> None:
-        """The call is over: back to the pool, or closed when the provider has not finished."""
-        reply, self._reply = self._reply, None
-        if reply is None:
-            return
+    def release(self, reply: IncomingReply) -> None:
+        if reply is not self._reply:
+            return  # it was released before
+        self._reply = None
         if reply.is_complete and reply.keeps_alive and self.is_usable and not self._is_uploading:
-            self._resume_reading()
+            self.resume_reading()
             self._owner.released(self)
         else:
             self.close()
+
+    def resume_reading(self) -> None:
+        if self._is_reading_paused and self.is_usable:
+            self._is_reading_paused = False
+            self._transport.resume_reading()
 
     def close(self) -> None:
         """Closes at once; what was not sent is thrown away."""
@@ -150,11 +129,6 @@ class LeanConnection(asyncio.Protocol):
         """The reply's head has not come in time."""
         if self._reply is not None:
             self._reply.fail(TimeoutError())
-
-    def _resume_reading(self) -> None:
-        if self._is_reading_paused and self.is_usable:
-            self._is_reading_paused = False
-            self._transport.resume_reading()
 
 
 class _Patience(Alarm):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping
 from itertools import chain
+from typing import Protocol
 
 import httpx
 from httptools import HttpParserError, HttpResponseParser
@@ -22,14 +23,28 @@ _SWITCHING = 101
 _WITHOUT_BODY = (204, 304)
 
 
+class Bearer(Protocol):
+    """The connection that a reply comes over, as far as the reply is concerned."""
+
+    def resume_reading(self) -> None:
+        """Nothing of the body waits to be taken any more."""
+
+    def release(self, reply: IncomingReply) -> None:
+        """The call is over: back to the pool, or closed when the provider has not finished."""
+
+    def close(self) -> None:
+        """The call has failed."""
+
+
 class IncomingReply:
-    """The reply to one request, fed by its connection and read by its call.
+    """A `llmrouter.upstream.carrier.CarriedReply`, fed by its connection and read by its call.
 
     ``is_complete``: the framing says that it is whole.  ``keeps_alive``: the connection may carry
     another request afterwards.  ``pending_bytes`` have arrived and were not taken.
     """
 
     __slots__ = (
+        "_bearer",
         "_error",
         "_fed_bytes",
         "_fields",
@@ -49,15 +64,16 @@ class IncomingReply:
         "status",
     )
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, bearer: Bearer) -> None:
         self.progress = progress
         self.status = 0
-        self.headers: dict[str, str] = {}
+        self.headers: Mapping[str, str] = {}
         """Names in lower case; what came several times is joined by commas."""
         self.has_head = False
         self.is_complete = False
         self.keeps_alive = False
         self.pending_bytes = 0
+        self._bearer = bearer
         self._pending: list[bytes] = []
         self._fields: list[tuple[bytes, bytes]] = []
         self._fed_bytes = 0  # up to the end of the head, and what came along with that
@@ -133,37 +149,48 @@ class IncomingReply:
             await self._more()
 
     async def take(self) -> bytes:
-        """All of the body that has arrived; empty at its end.  Raises `httpx.TransportError`."""
-        while (data := self.arrived()) is None:
-            if self._error is not None:
-                raise self._error
-            await self._more()
-        return data
+        """All of the body that has arrived; empty at its end.
+
+        Raises `httpx.TransportError`; whatever is raised, the connection is closed.
+        """
+        try:
+            return await self._arrival()
+        except BaseException:
+            self._bearer.close()
+            raise
 
     def arrived(self) -> bytes | None:
-        """What `take` would give without waiting; None where it would wait, or raise."""
         pending = self._pending
         if not pending:
             return b"" if self.is_complete else None
         data = pending[0] if len(pending) == 1 else b"".join(pending)
         pending.clear()
         self.pending_bytes = 0
+        self._bearer.resume_reading()
         return data
 
     async def flow(self, take: Take, limit_bytes: int) -> int:
         """Hands the body to ``take`` as it arrives, for as long as that is all there is to do.
 
         Returns how many bytes it took; what comes after them waits for `take`, and so do the end,
-        a failure, and what would be more than ``limit_bytes``.
+        a failure, and what would be more than ``limit_bytes``.  What ``take`` raises closes the
+        connection.
         """
         if self._pending or self.is_complete or self._error is not None:
             return 0
         flow = self._flow = _Flow(take, limit_bytes)
         try:
             await self._more()
+        except BaseException:
+            self._bearer.close()
+            raise
         finally:
             self._flow = None
         return limit_bytes - flow.left_bytes
+
+    async def aclose(self) -> None:
+        """Gives the connection back, once."""
+        self._bearer.release(self)
 
     # What the parser finds
 
@@ -201,6 +228,13 @@ class IncomingReply:
         if self.has_head:
             self.is_complete = True
             self.keeps_alive = self._parser.should_keep_alive()
+
+    async def _arrival(self) -> bytes:
+        while (data := self.arrived()) is None:
+            if self._error is not None:
+                raise self._error
+            await self._more()
+        return data
 
     def _count(self, fields: Collection[tuple[bytes, bytes]]) -> None:
         self._header_bytes += sum(map(len, chain.from_iterable(fields)))

@@ -40,6 +40,7 @@ class PlainReply:
             raise TypeError("the transport is not an asynchronous one")
         self.status = response.status_code
         self.headers: Mapping[str, str] = dict(response.headers.items())
+        self.is_complete = False  # as far as anybody can know
         self._response = response
         self._parts = aiter(response.stream)
 

@@ -32,7 +32,7 @@ class HttpReply:
         self._is_plain = "content-encoding" not in carried.headers
         self._decoder: Decoder | None = None
         self._pieces: Iterator[bytes] = iter(())
-        self._is_over = False
+        self.is_over = False
 
     def chunks(self) -> HttpReply:
         return self
@@ -47,19 +47,18 @@ class HttpReply:
         return plain
 
     def arrived(self) -> bytes | None:
-        if self._is_over:
+        if self.is_over:
             return b""
         if not self._is_plain:
             return None
         data = self._carried.arrived()
-        if data:
+        if data is not None:
             self._count(data)
-        elif data is not None:
-            self._is_over = True
+            self.is_over = self._carried.is_complete
         return data
 
     async def flow(self, take: Take) -> None:
-        if self._is_over or not self._is_plain:
+        if self.is_over or not self._is_plain:
             return
         try:
             self._left_bytes -= await self._carried.flow(take, self._left_bytes)
@@ -68,7 +67,7 @@ class HttpReply:
 
     async def aclose(self) -> None:
         """Stops the provider, unless it had finished."""
-        self._is_over = True
+        self.is_over = True
         await self._carried.aclose()
 
     def _count(self, plain: bytes) -> None:
@@ -80,7 +79,7 @@ class HttpReply:
 
     async def _take(self) -> None:
         """The next bytes off the wire.  Raises ``StopAsyncIteration`` when there are no more."""
-        if self._is_over:
+        if self.is_over:
             raise StopAsyncIteration
         decoder = self._decoder
         if decoder is None:
@@ -92,6 +91,6 @@ class HttpReply:
         if data:
             self._pieces = decoder.feed(data)
             return
-        self._is_over = True
+        self.is_over = True
         decoder.finish()
         raise StopAsyncIteration
