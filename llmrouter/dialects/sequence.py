@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from llmrouter.core.chat.deltas import ArgumentsDelta, Delta, ToolCallEnded, ToolCallStarted
+from llmrouter.core.chat.deltas import (
+    ArgumentsDelta,
+    Delta,
+    TextDelta,
+    ToolCallEnded,
+    ToolCallStarted,
+)
 
 
 class Sequencer:
@@ -22,7 +28,10 @@ class Sequencer:
         """The deltas whose turn it is."""
         ready: list[Delta] = []
         for delta in deltas:
-            self._take(delta, ready)
+            if self._open is None and type(delta) is TextDelta:
+                ready.append(delta)  # nothing is waited for, and nothing waits
+            else:
+                self._take(delta, ready)
         return ready
 
     def finish(self) -> list[Delta]:

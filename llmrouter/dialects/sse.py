@@ -54,11 +54,20 @@ class EventSplitter:
         """
         if self._is_too_large:
             raise self._too_large()
-        if self._pending or self._is_at_start or b"\r" in data or len(data) > self._event_bytes:
+        if b"\r" in data or len(data) > self._event_bytes:
             return self._feed_slowly(data)
+        events: list[ServerSentEvent] = []
+        if self._pending or self._is_at_start:
+            end = data.find(b"\n\n") + 2
+            events = self._feed_slowly(data[:end] if end > 1 else data)
+            if end <= 1 or self._is_too_large:
+                return events
+            data = data[end:]
+            if self._pending:
+                return events + self._feed_slowly(data)
         *whole, rest = data.split(b"\n\n")
         self._pending += rest
-        return [_read_plain(block) for block in whole]
+        return events + [_read_plain(block) for block in whole]
 
     def finish(self) -> list[ServerSentEvent]:
         """What the stream's end completes: at most one event, whose empty line is missing.
@@ -103,8 +112,8 @@ class EventSplitter:
 def encode_event(data: bytes, name: str | None = None) -> bytes:
     """An event of one line of data."""
     if name is None:
-        return b"data: " + data + b"\n\n"
-    return b"event: " + name.encode() + b"\ndata: " + data + b"\n\n"
+        return b"data: %b\n\n" % data
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), data)
 
 
 def _read_plain(block: bytes) -> ServerSentEvent:

@@ -31,6 +31,9 @@ class ToolRules:
     takes_free_text: bool = False
 
 
+_OF_CALLS = (ToolCallStarted, ArgumentsDelta, ToolCallEnded)
+
+
 class ToolAdapter:
     """Bridges the tools of one request; the same tools always give the same names."""
 
@@ -58,7 +61,13 @@ class ToolAdapter:
 
     def restore(self, deltas: Iterable[Delta]) -> list[Delta]:
         """The reply's deltas with the client's names, and free text where it declared such."""
-        return [restored for delta in deltas for restored in self._restore(delta)]
+        restored: list[Delta] = []
+        for delta in deltas:
+            if isinstance(delta, _OF_CALLS):
+                restored += self._restore(delta)
+            else:
+                restored.append(delta)
+        return restored
 
     def _name(self, name: str) -> str:
         return self._theirs.get(name) or self._fit(name)

@@ -19,6 +19,8 @@ from llmrouter.dialects.sequence import Sequencer
 from llmrouter.dialects.tool_adapter import ToolAdapter
 from llmrouter.dialects.wire import CostOf
 
+_ENDING = (Finished, UsageReported)
+
 
 class TranslatedReply:
     """Feeds a decoder, watches its deltas, and writes them with the client's encoder."""
@@ -77,7 +79,7 @@ class TranslatedReply:
         for delta in self._decode(frame):
             self._observer.see(delta)
             # The ending is told at the end, when it is known to be one.
-            if not isinstance(delta, Finished | UsageReported):
+            if not isinstance(delta, _ENDING):
                 kept.append(delta)
         return self._write(self._tools.restore(self._sequencer.feed(kept)))
 

@@ -23,7 +23,7 @@ _TEXT_KEYS = re.compile(rb'"(?:content|reasoning_content|reasoning|arguments)": 
 _PADDING_KEYS = re.compile(rb'"(obfuscation|p)": ?"')
 """Strings of random length, with which OpenAI and Mistral hide how long a text is."""
 
-_FIELD = b"data: "
+_FIELD, _END = b"data: ", b"\n\n"
 _PROBE = "Is this what it says?"
 
 
@@ -40,6 +40,22 @@ class Refrain:
         self._characters = len(repeated.decode())
         self._extra_bytes = len(repeated) - self._characters
         self._escapes = _escapes(repeated)
+
+    def text(self, data: bytes) -> str | None:
+        """What a chunk says that is alike; None for every other."""
+        start = len(self._before)
+        if not data.startswith(self._before) or not (found := _TEXT.match(data, start)):
+            return None
+        text, after, behind = found[0], self._after, found.end()
+        if self._behind_padding is not None and data.startswith(after, behind):
+            padding = _PADDING.match(data, behind + len(after))
+            after, behind = self._behind_padding, padding.end() if padding else behind
+        if not (data.startswith(after, behind) and behind + len(after) == len(data)):
+            return None
+        try:
+            return text.decode() if b"\\" not in text else str(orjson.loads(b'"%b"' % text))
+        except ValueError:  # no UTF-8
+            return None
 
     def skip(self, data: bytes, start: int, observed: Observed) -> int:
         """Where the chunks end that begin at ``start``, as far as they are whole and alike.
@@ -79,12 +95,13 @@ class Refrain:
 
 
 def refrain_of(raw: bytes, document: Mapping[str, Any]) -> Refrain | None:
-    """What a chunk, which says ``document``, has in common with those of another text.
+    """What a chunk has in common with those of another text; None for one that says more than one
+    text, or none.
 
-    None for a chunk that says more than one text, or none.
+    ``raw`` is its event, or only the data of it, and ``document`` what that says.
     """
-    is_plain = raw.startswith(_FIELD) and raw.endswith(b"\n\n") and raw.count(b"\n") == 2
-    if not is_plain or document.get("usage") or _said(document) is None:
+    data = raw.removeprefix(_FIELD).removesuffix(_END)
+    if b"\n" in data or b"\r" in data or document.get("usage") or _said(document) is None:
         return None
     for key in _TEXT_KEYS.finditer(raw):
         text = _TEXT.match(raw, key.end())
@@ -117,7 +134,7 @@ def _holds_text(before: bytes, after: bytes) -> bool:
 
 def _document(raw: bytes) -> dict[str, Any] | None:
     try:
-        document = orjson.loads(raw[len(_FIELD) :])
+        document = orjson.loads(raw.removeprefix(_FIELD))
     except orjson.JSONDecodeError:
         return None
     return document if isinstance(document, dict) else None

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmrouter.dialects.openai import reader
+from llmrouter.dialects.fields import read_object
+from llmrouter.dialects.openai import chunks, reader, reply_to_core
 from llmrouter.dialects.openai.refrain import Refrain, refrain_of
 from llmrouter.dialects.wire import Observed
 from tests.dialects.openai.replies import DONE, chunk, read
@@ -53,6 +54,7 @@ def test_what_chunks_say_that_differ_in_their_text_alone(
     assert refrain.skip(b"..." + stream + b"data: {", 3, skipped) == 3 + len(stream)
     parsed.add_text("".join(texts))
     assert skipped == parsed
+    assert refrain.text(next_ones[-1]) == texts[-1]
 
 
 @pytest.mark.parametrize(
@@ -77,6 +79,8 @@ def test_other_chunks_are_left_to_be_parsed(unlike: bytes) -> None:
     assert refrain.skip(unlike, 0, observed) == 0
     assert observed == Observed()
     assert refrain.skip(said(b"b") + unlike, 0, observed) in (0, len(said(b"b")))
+    assert refrain.text(unlike) is None
+    assert refrain.text(said(b"b") + unlike) is None
 
 
 @pytest.mark.parametrize(
@@ -94,6 +98,16 @@ def test_other_chunks_are_left_to_be_parsed(unlike: bytes) -> None:
 def test_a_chunk_that_says_more_than_one_text_teaches_nothing(raw: bytes) -> None:
     refrain = learnt(raw)
     assert refrain is None or b'"content":"","content":"' in raw
+
+
+def test_of_a_long_stream_few_chunks_are_parsed() -> None:
+    stream = [said(b"word %d" % n) for n in range(50)]
+    with mock.patch.object(chunks, "read_reply", wraps=chunks.read_reply) as parse:
+        assert read(b"".join(stream) + chunk(finish="stop") + DONE).fault is None
+        assert parse.call_count == 2
+    with mock.patch.object(reply_to_core, "read_object", wraps=read_object) as parse:
+        assert len(deltas(stream)) == 50
+        assert parse.call_count < 4
 
 
 PIECES = st.sampled_from(
@@ -129,3 +143,21 @@ def test_law_what_is_compared_and_what_is_parsed_tell_the_same(
     with mock.patch.object(reader, "REFRAINS", 0):
         parsed = read(stream)
     assert compared.told == parsed.told
+
+
+@given(st.lists(CHUNKS, max_size=12))
+def test_law_translation_hears_the_same_of_chunks_that_are_compared(events: list[bytes]) -> None:
+    compared = deltas(events)
+    with mock.patch.object(reply_to_core, "REFRAINS", 0):
+        assert deltas(events) == compared
+
+
+def deltas(events: list[bytes]) -> list[object]:
+    """What is heard of each chunk, or the kind of error that it is."""
+    decoder, heard = reply_to_core.ReplyDecoder("lab"), list[object]()
+    for event in events:
+        try:
+            heard.append(list(decoder.read_event(None, event.removeprefix(b"data: ").rstrip())))
+        except ValueError as error:
+            heard.append(type(error))
+    return heard
