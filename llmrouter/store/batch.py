@@ -20,6 +20,7 @@ from llmrouter.store.encoding import storable
 from llmrouter.store.heads import EventRow, event_row
 from llmrouter.store.packing import BodyPolicy, PackedBody, deflate, pack
 from llmrouter.store.records import (
+    AVAILABILITY_KINDS,
     Noted,
     Opening,
     Payload,
@@ -97,8 +98,10 @@ class BatchMaker:
         first = 0 if self._whole else record.opened
         self._add_events(batch, row.id, first, record.events[first:])
         _add_breakers(batch, record.breakers)
-        _add_locks(batch, row.started_us, record.events)
-        _add_cooldowns(batch, row.started_us, record.events)
+        told = [event for event in record.events if type(event.data) in AVAILABILITY_KINDS]
+        if told:
+            _add_locks(batch, row.started_us, told)
+            _add_cooldowns(batch, row.started_us, told)
         if record.body is not None and self._policy.keeps(row):
             packed = pack(row.id, record.body)
             if packed is not None:

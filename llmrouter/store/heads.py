@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, select
 
 from llmrouter.core.events import (
+    EVENT_TYPES,
     AttemptFailed,
     AttemptFirstToken,
     AttemptStarted,
@@ -28,8 +29,9 @@ from llmrouter.core.events import (
     RequestValidated,
     RouteSelected,
 )
+from llmrouter.core.records import field_names
 from llmrouter.store import schema
-from llmrouter.store.encoding import members, storable, to_json
+from llmrouter.store.encoding import Members, storable, to_json
 from llmrouter.store.statements import Statements, run
 
 HeadKey = tuple[str, str]
@@ -91,6 +93,14 @@ _SHARED: Final[Mapping[str, frozenset[str]]] = {
 """By kind, the members that many events say alike."""
 
 
+_PARTS: Final[Mapping[type, tuple[Members, Members]]] = {
+    event_type: (Members(event_type, shared), Members(event_type, names - shared))
+    for kind, event_type in EVENT_TYPES.items()
+    for names, shared in ((set(field_names(event_type)), _SHARED.get(kind, _NOTHING)),)
+}
+"""By type, what many events say alike, and what each says for itself."""
+
+
 class EventRow(NamedTuple):
     """An event on its way into the ledger: its JSON is ``head`` and then ``rest``."""
 
@@ -106,18 +116,18 @@ def event_row(
     request_id: int, seq: int, dt_us: int, data: EventData, *, mended: bool = False
 ) -> EventRow:
     """An event's row.  Raises ``TypeError`` for what cannot be written as JSON."""
-    kind, said, shared = data.kind, members(data), _SHARED.get(data.kind, _NOTHING)
-    head, rest = _split(storable(said) if mended else said, shared)
+    shared, own = _PARTS[type(data)]
+    head, rest = _joined(shared.of(data), own.of(data), mended=mended)
     if _NUL in head or _NUL in rest:
-        head, rest = _split(storable(said), shared)
-    return EventRow(request_id, seq, dt_us, kind, head, rest)
+        head, rest = _joined(shared.of(data), own.of(data), mended=True)
+    return EventRow(request_id, seq, dt_us, data.kind, head, rest)
 
 
-def _split(said: Mapping[str, object], shared: frozenset[str]) -> tuple[str, str]:
-    common: dict[str, object] = {}
-    own: dict[str, object] = {}
-    for name, value in said.items():
-        (common if name in shared else own)[name] = value
+def _joined(
+    common: Mapping[str, object], own: Mapping[str, object], *, mended: bool
+) -> tuple[str, str]:
+    if mended:
+        common, own = storable(common), storable(own)
     if not common:
         return "", to_json(own)
     return to_json(common)[:-1], f",{to_json(own)[1:]}" if own else "}"
@@ -135,10 +145,9 @@ class KnownHeads:
     def store(self, connection: Connection, rows: Iterable[EventRow]) -> dict[HeadKey, int]:
         """Stores the heads that are seen again; gives those that `remember` is to be told."""
         again: set[HeadKey] = set()
-        for row in rows:
-            key = (row.kind, row.head)
-            if row.head and key not in self._ids and self._was_seen(key):
-                again.add(key)
+        for _, _, _, kind, head, _ in rows:
+            if (kind, head) not in self._ids and head and self._was_seen((kind, head)):
+                again.add((kind, head))
         if self._full or not again:
             return {}
         # Nodes that write the same rows must take them in the same order.
@@ -154,13 +163,12 @@ class KnownHeads:
     def tuples(self, rows: Iterable[EventRow], stored: Mapping[HeadKey, int]) -> list[EventTuple]:
         """The rows of ``event_row``."""
         tuples: list[EventTuple] = []
-        for row in rows:
-            key = (row.kind, row.head)
-            head_id = self._ids.get(key) or stored.get(key)
+        for request_id, seq, dt_us, kind, head, rest in rows:
+            head_id = self._ids.get((kind, head)) or stored.get((kind, head))
             tuples.append(
-                (row.request_id, row.seq, row.dt_us, row.kind, None, row.head + row.rest)
+                (request_id, seq, dt_us, kind, None, head + rest)
                 if head_id is None
-                else (row.request_id, row.seq, row.dt_us, "", head_id, row.rest)
+                else (request_id, seq, dt_us, "", head_id, rest)
             )
         return tuples
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from llmrouter.core.events import (
     AccountLocked,
@@ -46,6 +47,12 @@ def waiting_bytes(payload: Payload) -> int:
         state = payload.response_state
         held += 512 + len(payload.body or b"") + (0 if state is None else len(state.items))
     return held
+
+
+AVAILABILITY_KINDS: Final = frozenset(
+    {AccountLocked, AccountUnlocked, BreakerReset, TargetCooldown}
+)
+"""What `account_locks` and `cooldowns` look for; hardly any request has one."""
 
 
 def account_locks(at_us: int, events: Iterable[Event]) -> list[AccountLockRow]:

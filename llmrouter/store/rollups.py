@@ -5,14 +5,17 @@ They are added up in memory for a whole batch first; the database sees a few row
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from operator import add, itemgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
 from llmrouter.core.ledger import AttemptRow, RequestRow
+from llmrouter.core.records import field_names
 from llmrouter.store.schema import (
     DECISION_MEASURES,
     HISTOGRAM_BITS,
@@ -23,11 +26,13 @@ from llmrouter.store.schema import (
 from llmrouter.store.statements import Statements, run
 
 Key = tuple[str | int, ...]
+Groups = defaultdict[Key, list[Sequence[int]]]
 
 _HOUR_US: Final = 3_600_000_000
 _FIRST_BITS: Final = HISTOGRAM_BITS[0]
 _LAST_BITS: Final = HISTOGRAM_BITS[-1]
-_DECISION_PLACES: Final = tuple(MEASURES.index(name) for name in DECISION_MEASURES)
+_of_decision: Final = itemgetter(*[MEASURES.index(name) for name in DECISION_MEASURES])
+_ONE: Final = (1,)
 _DURATIONS_AT: Final = len(SUMMED)
 _FIRST_TOKENS_AT: Final = len(SUMMED) + len(HISTOGRAM_BITS)
 
@@ -44,9 +49,25 @@ class Rollups:
     decision_days: dict[Key, list[int]] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class _Summands:
+    """The same before it is summed: by column, all rows of a key at once, which costs a fraction
+    of adding them one to another."""
+
+    hours: Groups = field(default_factory=lambda: defaultdict(list))
+    days: Groups = field(default_factory=lambda: defaultdict(list))
+    modes: Groups = field(default_factory=lambda: defaultdict(list))
+    totals: Groups = field(default_factory=lambda: defaultdict(list))
+    attempt_days: Groups = field(default_factory=lambda: defaultdict(list))
+    decision_days: Groups = field(default_factory=lambda: defaultdict(list))
+
+    def summed(self) -> Rollups:
+        return Rollups(*[_summed(getattr(self, name)) for name in field_names(Rollups)])
+
+
 def sum_up(requests: Iterable[RequestRow], attempts: Iterable[AttemptRow]) -> Rollups:
     """The sums over some requests and their attempts; another request's attempts are left out."""
-    rollups = Rollups()
+    summands = _Summands()
     hours = _HourNames()
     of_requests = {row.id: row for row in requests}
     known_nusd = dict.fromkeys(of_requests, 0)
@@ -56,11 +77,11 @@ def sum_up(requests: Iterable[RequestRow], attempts: Iterable[AttemptRow]) -> Ro
             known_nusd[request.id] += attempt.cost_nusd or 0
             day = hours[attempt.started_us // _HOUR_US][:10]
             key = _attempt_key(day, request, attempt)
-            _add(rollups.attempt_days, key, _attempt_measures(attempt))
+            summands.attempt_days[key].append(_attempt_measures(attempt))
     for row in of_requests.values():
         measures = _measures(row, known_nusd[row.id])
-        _add_request(rollups, row, hours[row.started_us // _HOUR_US], measures)
-    return rollups
+        _add_request(summands, row, hours[row.started_us // _HOUR_US], measures)
+    return summands.summed()
 
 
 def add_up(rollups: Rollups, more: Rollups) -> None:
@@ -102,7 +123,7 @@ class _HourNames(dict[int, str]):
         return name
 
 
-def _add_request(rollups: Rollups, row: RequestRow, hour: str, measures: list[int]) -> None:
+def _add_request(to: _Summands, row: RequestRow, hour: str, measures: list[int]) -> None:
     node, ending = row.node, row.ending
     provider, model, category = row.provider or "", row.model or "", row.category or ""
     day_key = (
@@ -115,15 +136,15 @@ def _add_request(rollups: Rollups, row: RequestRow, hour: str, measures: list[in
         ending,
         row.purpose,
     )
-    _add(rollups.days, day_key, measures)
+    to.days[day_key].append(measures)
     if row.purpose != "live":
         return
     mode = row.mode or ""
-    _add(rollups.hours, (hour, node, provider, model, ending), measures)
-    _add(rollups.totals, (node, provider, model, category, mode, ending), measures)
-    _add(rollups.modes, (hour, node, category, mode), [1])
+    to.hours[hour, node, provider, model, ending].append(measures)
+    to.totals[node, provider, model, category, mode, ending].append(measures)
+    to.modes[hour, node, category, mode].append(_ONE)
     decision = (hour[:10], node, category, row.decided_by or "", mode)
-    _add(rollups.decision_days, decision, [measures[place] for place in _DECISION_PLACES])
+    to.decision_days[decision].append(_of_decision(measures))
 
 
 def _attempt_key(day: str, request: RequestRow, attempt: AttemptRow) -> Key:
@@ -198,9 +219,13 @@ def _bucket(duration_us: int) -> int:
     return min(max(duration_us.bit_length(), _FIRST_BITS), _LAST_BITS) - _FIRST_BITS
 
 
+def _summed(groups: Groups) -> dict[Key, list[int]]:
+    return {key: list(map(sum, zip(*rows, strict=True))) for key, rows in groups.items()}
+
+
 def _add(table: dict[Key, list[int]], key: Key, measures: list[int]) -> None:
     sums = table.get(key)
-    table[key] = measures if sums is None else [a + b for a, b in zip(sums, measures, strict=True)]
+    table[key] = measures if sums is None else list(map(add, sums, measures))
 
 
 def _rows(sums: dict[Key, list[int]]) -> list[tuple[Any, ...]]:
