@@ -13,7 +13,10 @@ from llmrouter.core.errors import MalformedRequest
 
 _BOM = b"\xef\xbb\xbf"
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
-_WIDE_INTEGER = re.compile(rb"(?:^|[\s:,\[])-?[0-9]{19}")
+_SHORT_BYTES = 4_096
+_CONTAINERS = frozenset({dict, list})
+_NINETEEN_ZEROS = b"0" * 19
+_BEFORE_A_NUMBER = b"-:, [\n\t\r"
 _DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
 
 
@@ -33,8 +36,7 @@ def read_document(body: bytes, *, max_depth: int) -> dict[str, Any]:
         raise MalformedRequest(f"the body is not valid JSON: {error}") from None
     if not isinstance(document, dict):
         raise MalformedRequest(f"the body is {_kind(document)}; send a JSON object")
-    # Hardly any body has so many brackets that it could be too deep.
-    if body.count(b"{") + body.count(b"[") > max_depth and is_deeper_than(max_depth, document):
+    if _may_be_deeper_than(max_depth, body) and is_deeper_than(max_depth, document):
         raise _too_deep(max_depth)
     return document
 
@@ -77,29 +79,43 @@ def write_document(document: Mapping[str, Any] | list[Any]) -> bytes:
 
 def is_deeper_than(levels: int, document: dict[str, Any] | list[Any]) -> bool:
     """Whether objects and lists are nested deeper; goes level by level, without recursion."""
-    level: list[dict[str, Any] | list[Any]] = [document]
+    level: list[Any] = [document]
     for _ in range(levels):
         level = [
             child
             for container in level
-            for child in (container.values() if isinstance(container, dict) else container)
-            if isinstance(child, dict | list)
+            for child in (container.values() if type(container) is dict else container)
+            if type(child) in _CONTAINERS
         ]
         if not level:
             return False
     return True
 
 
-def _may_hold_wide_integer(data: bytes) -> bool:
-    """Whether digits stand in a row that can be an integer beyond 64 bits.
+def _may_be_deeper_than(levels: int, body: bytes) -> bool:
+    """Whether the brackets of a short body suffice for that.
 
-    20 digits, or 19 behind a minus; a pattern match over the whole body takes ten times as long,
-    and is left for those that hold so many, which may be an id's or a fraction's.
+    In a long one, looking for them takes longer than to look at what it holds.
+    """
+    if len(body) > _SHORT_BYTES:
+        return True
+    return len(body) - len(body.translate(None, b"{[")) > levels
+
+
+def _may_hold_wide_integer(data: bytes) -> bool:
+    """Whether digits stand in a row that can be an integer beyond 64 bits: 20 of them, or 19
+    behind a minus, and not within an id or a fraction.
+
+    A pattern match over the whole body takes ten times as long.
     """
     zeros = data.translate(_DIGITS_TO_ZERO)
-    if b"0" * 20 not in zeros and b"-" + b"0" * 19 not in zeros:
-        return False
-    return _WIDE_INTEGER.search(data) is not None
+    at = zeros.find(_NINETEEN_ZEROS)
+    while at >= 0:
+        before = zeros[at - 1 : at]  # nothing at the very beginning
+        if before in _BEFORE_A_NUMBER and (before == b"-" or zeros[at + 19 : at + 20] == b"0"):
+            return True
+        at = zeros.find(_NINETEEN_ZEROS, at + 19)
+    return False
 
 
 def _kind(value: object) -> str:

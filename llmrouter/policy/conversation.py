@@ -50,17 +50,19 @@ def conversation_id(
         return continued
     if authored.session:
         return _named("openclaw", authored.session)
-    first_words = _first_words(request)
+    first_words = _first_words(request, authored)
     if first_words is None:
         return None
     return f"text:{_digest(first_words)}"
 
 
-def _first_words(request: ChatRequest) -> str | None:
+def _first_words(request: ChatRequest, authored: Authored) -> str | None:
     """The first system text and the first text that the person wrote."""
     system = next((t.text for t in request.turns if t.role in ("system", "developer")), "")
-    opened = (open_envelope(t.text).text for t in request.turns if t.role == "user")
-    person = next((text for text in opened if text), "")
+    person = authored.first
+    if person is None:
+        opened = (open_envelope(t.text).text for t in request.turns if t.role == "user")
+        person = next((text for text in opened if text), "")
     return f"{system[:SYSTEM_READ]}\n\n{person}" if system or person else None
 
 

@@ -48,6 +48,13 @@ class Authored:
     in_tool_loop: bool = False
     session: str | None = None
 
+    @property
+    def first(self) -> str | None:
+        """Their first text of all, empty when they wrote none; None when it lies further back."""
+        if len(self.earlier) == EARLIER_KEPT:
+            return None
+        return self.earlier[0] if self.earlier else self.text
+
 
 @record
 class Block:
@@ -233,16 +240,18 @@ def authored_text(turns: Sequence[Turn]) -> Authored:
     agent: str | None = None
     in_tool_loop: bool | None = None
     for turn in reversed(turns):
-        if turn.role in ("system", "developer"):
-            continue
-        opened = open_envelope(turn.text) if turn.role == "user" else _Opened(turn.text)
-        agent = agent or opened.agent
-        if in_tool_loop is None:
-            in_tool_loop = _settles_loop(turn, opened)
-        if turn.role == "user" and opened.text:
-            texts.append(opened.text)
-            if len(texts) > EARLIER_KEPT:
-                break
+        role = turn.role
+        if role == "user":
+            opened = open_envelope(turn.text)
+            agent = agent or opened.agent
+            if in_tool_loop is None:
+                in_tool_loop = _settles_loop(turn, opened)
+            if opened.text:
+                texts.append(opened.text)
+                if len(texts) > EARLIER_KEPT:
+                    break
+        elif in_tool_loop is None and role in ("assistant", "tool"):
+            in_tool_loop = role == "tool"
     return Authored(
         text=texts[0] if texts else "",
         earlier=tuple(reversed(texts[1:])),
@@ -313,11 +322,9 @@ def _without(text: str, block: Block) -> str:
 
 
 def _settles_loop(turn: Turn, opened: _Opened) -> bool | None:
-    """Whether a tool's result is what came last; None when this message decides nothing."""
-    if turn.role == "tool" or opened.is_tool_result:
+    """Whether a user message is a tool's result in disguise; None when it decides nothing."""
+    if opened.is_tool_result:
         return True
-    if turn.role == "assistant":
-        return False
     return False if opened.text or turn.has_media else None
 
 

@@ -56,6 +56,31 @@ def test_depth_counts_what_is_nested_and_not_what_stands_in_texts() -> None:
     assert read_document(nested(200), max_depth=200)
 
 
+def depth_of(value: object) -> int:
+    if isinstance(value, dict):
+        return 1 + max(map(depth_of, value.values()), default=0)
+    return 1 + max(map(depth_of, value), default=0) if isinstance(value, list) else 0
+
+
+@given(
+    st.recursive(
+        st.integers(0, 1) | st.sampled_from(["", "[{"]),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("{["), inner),
+        max_leaves=8,
+    ),
+    st.integers(1, 5),
+    st.sampled_from([0, 5_000]),
+)
+def test_law_depth_is_that_of_the_document(value: object, levels: int, padding: int) -> None:
+    document = {"a": value}
+    body = json.dumps(document).encode() + b" " * padding
+    if depth_of(document) <= levels:
+        assert read_document(body, max_depth=levels) == document
+    else:
+        with pytest.raises(MalformedRequest, match="nested deeper"):
+            read_document(body, max_depth=levels)
+
+
 def test_a_byte_order_mark_and_keys_that_come_twice_are_read() -> None:
     assert read_document(b'\xef\xbb\xbf{"a": 1, "a": 2}', max_depth=9) == {"a": 2}
 
