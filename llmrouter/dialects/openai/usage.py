@@ -19,15 +19,10 @@ MAX_TOKENS = 10**12
 
 MAX_COST_USD = 10**6
 
-_NUMBERS: Final = frozenset({int, float})
-
 XAI_TICKS_PER_NUSD = 10
 """https://docs.x.ai/developers/cost-tracking: 1 USD = 10^10 ticks."""
 
 _Figure = Literal[
-    "prompt",
-    "completion",
-    "total",
     "cache_read",
     "cache_write",
     "reasoning",
@@ -40,9 +35,6 @@ _Figure = Literal[
 ]
 
 _SPELLINGS: Final[Mapping[_Figure, tuple[tuple[str, ...], ...]]] = {
-    "prompt": (("prompt_tokens",),),
-    "completion": (("completion_tokens",),),
-    "total": (("total_tokens",),),
     "cache_read": (
         ("prompt_tokens_details", "cached_tokens"),  # OpenAI, OpenRouter, xAI, Groq, Zhipu
         ("prompt_token_details", "cached_tokens"),  # Mistral, by one of its three names
@@ -74,7 +66,10 @@ _SPELLINGS: Final[Mapping[_Figure, tuple[tuple[str, ...], ...]]] = {
         ("num_sources_used",),  # xAI's live search bills sources
     ),
 }
-"""Where each figure stands, in the order in which rivals are believed."""
+"""Where each figure beside the totals stands, in the order in which rivals are believed."""
+
+_TOTALS: Final = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
+"""Many a provider says no more."""
 
 _PARTS: Final = frozenset[_Figure](
     {"cache_write_1h", "input_audio", "input_image", "output_audio", "output_image"}
@@ -128,10 +123,14 @@ class ReportedUsage:
 def read_usage(raw: Mapping[str, Any]) -> ReportedUsage:
     """The usage object of a completion or of a stream's last chunk."""
     figures = _Figures(raw)
-    prompt, completion = figures.first("prompt"), figures.first("completion")
-    total, reasoning = figures.first("total"), figures.first("reasoning")
-    cache_read, cache_write = figures.first("cache_read"), figures.first("cache_write")
-    cost_nusd = _cost_nusd(raw)
+    prompt = figures.count(raw.get("prompt_tokens"))
+    completion = figures.count(raw.get("completion_tokens"))
+    total = figures.count(raw.get("total_tokens"))
+    reasoning = cache_read = cache_write = cost_nusd = None
+    if figures.tell_more:
+        cache_read, cache_write = figures.first("cache_read"), figures.first("cache_write")
+        reasoning = figures.first("reasoning")
+        cost_nusd = _cost_nusd(raw)
     if not prompt and not completion and not reasoning:
         return ReportedUsage(None, cost_nusd, figures.is_absurd)
 
@@ -141,9 +140,11 @@ def read_usage(raw: Mapping[str, Any]) -> ReportedUsage:
     if prompt is not None and completion is not None and total is not None:
         surplus = total - prompt - completion
     cached = (cache_read or 0) + (cache_write or 0)
-    caches_beside, reasoning_beside = _what_stands_beside(
-        surplus, cached, reasoning or 0, prompt or 0, completion or 0
-    )
+    caches_beside = reasoning_beside = False
+    if cached or reasoning:
+        caches_beside, reasoning_beside = _what_stands_beside(
+            surplus, cached, reasoning or 0, prompt or 0, completion or 0
+        )
     if reasoning is None and surplus > 0 and not caches_beside:
         reasoning, reasoning_beside = surplus, True  # Google counts thoughts in the total alone
     uncached = _without(prompt, 0 if caches_beside else cached)
@@ -179,8 +180,6 @@ def _what_stands_beside(
     OpenAI counts both within; xAI's reasoning and Anthropic's caches stand beside.  What does not
     fit in must stand beside; else the total tells by its ``surplus`` over input and output.
     """
-    if not cached and not reasoning:
-        return False, False
     reasoning_beside = reasoning > completion or 0 < reasoning == surplus
     if 0 < cached + reasoning == surplus and cached:
         return True, reasoning > 0
@@ -207,10 +206,22 @@ class _Figures:
     """Token counts out of a usage object; what can't be a count reads as not given."""
 
     def __init__(self, raw: Mapping[str, Any]) -> None:
-        self._given: dict[_Figure, list[tuple[int, Any]]] = {}
-        self._find(raw, _NAMES)
-        self.tell_parts = not _PARTS.isdisjoint(self._given)
         self.is_absurd = False
+        self.tell_more = not raw.keys() <= _TOTALS
+        self._given: dict[_Figure, list[tuple[int, Any]]] = {}
+        if self.tell_more:
+            self._find(raw, _NAMES)
+        self.tell_parts = not _PARTS.isdisjoint(self._given)
+
+    def count(self, value: object) -> int | None:
+        """The figure, where it can be one."""
+        if type(value) is int and 0 <= value <= MAX_TOKENS:
+            return value
+        if type(value) is float and 0 <= value <= MAX_TOKENS and value.is_integer():
+            return int(value)
+        if value is not None:
+            self.is_absurd = True
+        return None
 
     def first(self, figure: _Figure) -> int | None:
         """The first of its spellings that is given."""
@@ -220,13 +231,9 @@ class _Figures:
         if len(given) > 1:
             given.sort(key=itemgetter(0))
         for _, value in given:
-            if (
-                type(value) in _NUMBERS  # a bool is none
-                and 0 <= value <= MAX_TOKENS
-                and value == int(value)
-            ):
-                return int(value)
-            self.is_absurd = True
+            count = self.count(value)
+            if count is not None:
+                return count
         return None
 
     def _find(self, raw: Mapping[str, Any], names: _Names) -> None:
