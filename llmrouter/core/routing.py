@@ -120,4 +120,4 @@ class Decision:
     @property
     def usable(self) -> tuple[Target, ...]:
         """The targets that may be tried, in order."""
-        return tuple(c.target for c in self.candidates if c.refused is None)
+        return tuple([c.target for c in self.candidates if c.refused is None])

@@ -235,15 +235,15 @@ class RoutingTable:
     def timeouts(self, target: Target, route: str | None = None) -> TimeoutsConfig:
         """The clocks of an attempt; the route's word counts over the model's, the model's over the
         provider's, the provider's over the general one.  So it is with breaker and limits."""
-        return self._sections_of(target, route).timeouts
+        return (self._sections.get((target.name, route)) or self._found(target, route)).timeouts
 
     def breaker(self, target: Target, route: str | None = None) -> BreakerConfig:
         """When the target's breaker opens, and for how long."""
-        return self._sections_of(target, route).breaker
+        return (self._sections.get((target.name, route)) or self._found(target, route)).breaker
 
     def limits(self, target: Target, route: str | None = None) -> LimitsConfig:
         """How much is read of the target's replies."""
-        return self._sections_of(target, route).limits
+        return (self._sections.get((target.name, route)) or self._found(target, route)).limits
 
     def price(self, target: Target, at_us: int) -> PriceCard | None:
         """What the target charges at a moment (wall clock), or None when no price is known.
@@ -326,14 +326,14 @@ class RoutingTable:
     def _target_name(self, name: str) -> str:
         return "/".join(self._names.locate(name))
 
-    def _sections_of(self, target: Target, route: str | None) -> _Sections:
-        found = self._sections.get((target.name, route))
-        if found is None:
-            if route is None and target.name not in self._models:
-                found = self._sections_of_others.get(target.provider)
-            found = found or self._merged(target, route)
-            if len(self._sections) < _REMEMBERED:
-                self._sections[target.name, route] = found
+    def _found(self, target: Target, route: str | None) -> _Sections:
+        """The sections of a target that was not asked for yet."""
+        found = None
+        if route is None and target.name not in self._models:
+            found = self._sections_of_others.get(target.provider)
+        found = found or self._merged(target, route)
+        if len(self._sections) < _REMEMBERED:
+            self._sections[target.name, route] = found
         return found
 
     def _merged(self, target: Target, route: str | None) -> _Sections:

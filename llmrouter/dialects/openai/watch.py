@@ -83,11 +83,11 @@ class Watch:
         Raises `AttemptError` at the finish reason ``error``.
         """
         observed = self.observed
-        model = document.get("model")
-        if observed.response_model is None and isinstance(model, str) and model:
-            observed.response_model = model
+        if observed.response_model is None:  # every chunk repeats it
+            model = document.get("model")
+            observed.response_model = model if isinstance(model, str) and model else None
         tier_word = document.get("service_tier")
-        if tier_word != self._tier_word:  # every chunk repeats it
+        if tier_word != self._tier_word:
             self._tier_word = tier_word
             observed.service_tier = read_service_tier(tier_word) or observed.service_tier
         is_changed = False
