@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from functools import lru_cache
 from string import punctuation
 from typing import Protocol
 from urllib.parse import quote
@@ -24,6 +25,9 @@ from llmrouter.pipeline.exchange import Exchange, Relay, Reply
 from llmrouter.pipeline.ports import Client, ClientGone
 
 _log = logging.getLogger(__name__)
+
+KNOWN_NAMES = 1024
+"""As many targets' names are quoted once."""
 
 SHUTTING_DOWN = "the server is shutting down; send the request again"
 
@@ -266,4 +270,9 @@ def _category(exchange: Exchange) -> str:
 def _model(exchange: Exchange) -> str:
     """Who answered, as ``provider/model``; what a header cannot hold is percent-encoded."""
     served = exchange.served_target
-    return "none" if served is None else quote(served.name, safe=punctuation)
+    return "none" if served is None else _quoted(served.name)
+
+
+@lru_cache(maxsize=KNOWN_NAMES)
+def _quoted(name: str) -> str:
+    return quote(name, safe=punctuation)

@@ -115,7 +115,10 @@ class IncomingReply:
             return
         if self.is_complete:
             self._stop_parsing()
-        self._hand_on()
+        if self._flow is None:
+            self._wake()
+        else:
+            self._hand_on(self._flow)
 
     def end(self) -> None:
         """The provider closed its side."""
@@ -250,10 +253,10 @@ class IncomingReply:
         else:
             self.fail(httpx.RemoteProtocolError(str(error)))
 
-    def _hand_on(self) -> None:
+    def _hand_on(self, flow: _Flow) -> None:
         """Gives what has arrived to the flow, or wakes the call that waits for it."""
-        flow, waiter = self._flow, self._waiter
-        if flow is None or waiter is None or waiter.done() or self.pending_bytes > flow.left_bytes:
+        waiter = self._waiter
+        if waiter is None or waiter.done() or self.pending_bytes > flow.left_bytes:
             self._wake()
             return
         flow.left_bytes -= self.pending_bytes

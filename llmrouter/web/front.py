@@ -82,15 +82,14 @@ class Front:
             body, headers = dialect.error_body(error), refusal_headers(error)
             await _answer(client_on(connection), error.status, body, headers)
             return
-        if is_preflight(method, connection.headers):
+        if endpoint is not None:
+            exchange = Exchange(self._ids.next(), self._configuration.table, dialect, self._clock)
+            await self._converse(exchange, endpoint, key_id, connection)
+        elif is_preflight(method, connection.headers):
             await _answer(client_on(connection), 204)
-            return
-        if endpoint is None:
+        else:
             inner_scope = {**scope, "path": _inner_path(path)}
             await self._inner(inner_scope, connection.receive, connection.send)
-            return
-        exchange = Exchange(self._ids.next(), self._configuration.table, dialect, self._clock)
-        await self._converse(exchange, endpoint, key_id, connection)
 
     async def _converse(
         self,

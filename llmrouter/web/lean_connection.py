@@ -143,31 +143,32 @@ class LeanConnection(asyncio.Protocol):
 
     def _read(self) -> None:
         """Reads on as far as what has arrived goes, but no further than one request."""
-        if self._reader.wants_http2 and self._turn is None:
-            self.closed.set_result(self._reader.unread())
-            return
+        reader, turn = self._reader, self._turn
         try:
-            if self._turn is None:
-                head = self._reader.head()
+            if turn is None:
+                if reader.wants_http2:
+                    self.closed.set_result(reader.unread())
+                    return
+                head = reader.head()
                 if head is None:
                     return
-                self._begin(head)
-            turn = self._turn
-            if turn is not None and not turn.is_read:
-                data, is_last = self._reader.body()
-                turn.feed(data, is_last=is_last)
+                turn = self._begin(head)
+            if not turn.is_read:
+                turn.feed(*reader.body())
         except BadRequest as error:
             self._refuse(error)
             return
-        self._hold_back()
+        if reader.waiting_bytes + turn.waiting_bytes > READ_AHEAD_BYTES:
+            self._hold_back()
 
-    def _begin(self, head: RequestHead) -> None:
+    def _begin(self, head: RequestHead) -> Turn:
         self._left_requests -= 1
         keeps_alive = head.keeps_alive and self._left_requests > 0
         self._turn = turn = Turn(self, head, keeps_alive=keeps_alive)
         if head.expects_continue and not self._reader.waiting_bytes:
             self._transport.write(_CONTINUE)
         self._answers[turn] = self._loop.create_task(self._answer(turn))
+        return turn
 
     async def _answer(self, turn: Turn) -> None:
         try:
@@ -204,8 +205,7 @@ class LeanConnection(asyncio.Protocol):
 
     def _hold_back(self) -> None:
         """Lets the client wait when more has arrived than is asked for."""
-        waiting_bytes = self._reader.waiting_bytes + (self._turn.waiting_bytes if self._turn else 0)
-        if waiting_bytes > READ_AHEAD_BYTES and not self._is_reading_paused:
+        if not self._is_reading_paused:
             self._is_reading_paused = True
             self._transport.pause_reading()
 

@@ -41,13 +41,18 @@ class OutgoingReply:
         """Whether the status has been settled."""
         return self._framing is not None
 
-    def start(self, status: int, headers: Collection[tuple[str, str]], more: bytes) -> None:
+    def start(
+        self,
+        status: int,
+        named: Mapping[str, str],
+        headers: Collection[tuple[str, str]],
+        more: bytes,
+    ) -> None:
         """Settles the head, which goes out with the first bytes of the body.
 
-        Header names are in lower case.  ``more`` are the server's `header_lines`.  Raises
-        ``ValueError`` for a header that pretends to be two.
+        ``headers`` are all of them, with names in lower case, ``named`` the same by name, ``more``
+        the server's `header_lines`.  Raises ``ValueError`` for a header that pretends to be two.
         """
-        named = dict(headers)
         added: tuple[tuple[str, str], ...] = ()
         framing = self._framed(status, named)
         if framing == "length":

@@ -118,16 +118,17 @@ class RequestReader:
 
     def head(self) -> RequestHead | None:
         """The next head, when all of it is there.  Raises `BadRequest`."""
-        if self._buffer.startswith((b"\r", b"\n")):
-            self._buffer = self._buffer.lstrip(b"\r\n")  # RFC 9112, 2.2: before a request line
-        found = _HEAD_END.search(self._buffer)
-        end = len(self._buffer) if found is None else found.end()
+        buffer = self._buffer
+        if buffer.startswith((b"\r", b"\n")):
+            buffer = self._buffer = buffer.lstrip(b"\r\n")  # RFC 9112, 2.2: before a request line
+        found = _HEAD_END.search(buffer)
+        end = len(buffer) if found is None else found.end()
         if end > self._head_bytes:
             raise BadRequest(431, f"the head is longer than {self._head_bytes} bytes")
         if found is None:
             return None
-        head = read_head(self._buffer[:end])
-        self._buffer = self._buffer[end:]
+        head = read_head(buffer[:end])
+        self._buffer = buffer[end:]
         self._chunked = ChunkedBody() if head.body_bytes is None else None
         self._left_bytes = head.body_bytes or 0
         return head
@@ -137,11 +138,12 @@ class RequestReader:
         data = self.unread()
         if self._chunked is not None:
             return self._chunked.feed(data), self._chunked.is_over
-        if len(data) > self._left_bytes:
-            self._buffer = data[self._left_bytes :]
-            data = data[: self._left_bytes]
-        self._left_bytes -= len(data)
-        return data, self._left_bytes == 0
+        left_bytes = self._left_bytes - len(data)
+        if left_bytes < 0:
+            data, self._buffer = data[:left_bytes], data[left_bytes:]
+            left_bytes = 0
+        self._left_bytes = left_bytes
+        return data, left_bytes == 0
 
 
 def read_head(data: bytes) -> RequestHead:

@@ -65,7 +65,7 @@ class Turn:
 
     # What the connection tells
 
-    def feed(self, data: bytes, *, is_last: bool) -> None:
+    def feed(self, data: bytes, is_last: bool) -> None:
         """More of the body, and whether that is all."""
         self._parts.append(data)
         self.waiting_bytes += len(data)
@@ -101,7 +101,7 @@ class Turn:
         return data
 
     def start(self, status: int, headers: Mapping[str, str]) -> None:
-        self.reply.start(status, headers.items(), self._line.reply_lines())
+        self.reply.start(status, headers, headers.items(), self._line.reply_lines())
 
     def write(self, data: bytes, *, is_last: bool) -> None:
         self._line.write(*self.reply.body(data, is_last=is_last))
@@ -141,7 +141,7 @@ class Turn:
                 (name.decode("latin-1").lower(), value.decode("latin-1"))
                 for name, value in message.get("headers", ())
             ]
-            reply.start(message["status"], headers, self._line.reply_lines())
+            reply.start(message["status"], dict(headers), headers, self._line.reply_lines())
         elif message["type"] == "http.response.body" and reply.is_started and not reply.is_over:
             if self._line.is_full:
                 await self._line.drained()
