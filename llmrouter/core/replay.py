@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from llmrouter.core.ledger import AttemptRow, RequestRow
 from llmrouter.core.records import record
-from llmrouter.core.routing import Mode, Target
+from llmrouter.core.routing import AttemptKind, AttemptOutcome, Ending, Mode, Target
+from llmrouter.core.usage import CostBasis, UsageSource
 
 ReplayKind = Literal["offline", "live"]
 
@@ -80,19 +80,74 @@ class LiveAsked:
     allow_unknown_prices: bool = False
 
 
+class LoggedRow(NamedTuple):
+    """What replays read of a request's row: made a million times over, and so a tuple."""
+
+    id: int
+    started_us: int
+    node: int
+    config_version: int
+    key_id: str | None
+    conversation_id: str | None
+    endpoint: str
+    dialect: str
+    requested_model: str | None
+    category: str | None
+    provider: str | None
+    model: str | None
+    ending: Ending
+    error_class: str | None
+    duration_us: int
+    first_token_us: int | None
+    overhead_us: int | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_nusd: int | None
+
+
+class LoggedAttempt(NamedTuple):
+    """What replays read of an attempt's row."""
+
+    request_id: int
+    provider: str
+    account: str
+    model: str
+    kind: AttemptKind
+    outcome: AttemptOutcome
+    first_token_us: int | None
+    duration_us: int | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cache_read_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
+    cache_write_1h_tokens: int | None
+    input_audio_tokens: int | None
+    input_image_tokens: int | None
+    output_audio_tokens: int | None
+    output_image_tokens: int | None
+    web_searches: int | None
+    usage_source: UsageSource
+    cost_nusd: int | None
+    cost_basis: CostBasis
+    service_tier: str | None
+
+
 @record
 class LoggedRequest:
     """A finished request as the ledger tells of it.
 
     ``told`` holds the data of its events ``request.received``, ``request.validated``,
     ``request.classified`` and ``route.selected`` by kind, where there are any; ``selected_us`` is
-    when its decision was made (wall clock), None when none was.
+    when its decision was made (wall clock), None when none was, and ``classified_us`` when what it
+    is about was settled: in between it was looked which targets could be asked.
     """
 
-    row: RequestRow
-    attempts: tuple[AttemptRow, ...]
+    row: LoggedRow
+    attempts: tuple[LoggedAttempt, ...]
     told: Mapping[str, Mapping[str, Any]]
     selected_us: int | None = None
+    classified_us: int | None = None
 
     @property
     def served_by(self) -> Target | None:

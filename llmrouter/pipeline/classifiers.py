@@ -78,13 +78,15 @@ class Local:
 
     mode: Mode = "local"
 
-    def __init__(self, classifier: LocalClassifier) -> None:
+    def __init__(self, classifier: LocalClassifier, *, explains: bool = True) -> None:
+        """``explains``: whether an opinion says what it rests on: a third of its time."""
         self._plain = classifier
+        self._explains = explains
         self._compiled: tuple[RoutingTable, LocalClassifier] | None = None
 
     async def classify(self, exchange: Exchange) -> Opinion | None:
         table, authored = exchange.table, exchange.authored
-        scores = self._for(table).score(authored.text, authored.earlier)
+        scores = self._for(table).score(authored.text, authored.earlier, explains=self._explains)
         known = {c: p for c, p in scores.probabilities.items() if c in table.config.categories}
         if not known:
             return None

@@ -11,7 +11,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from importlib import resources
 from typing import Final
 
@@ -96,12 +96,12 @@ class KeywordClassifier:
         """The category that the text's words and structure speak for."""
         if len(text) > HEAD_CHARACTERS + TAIL_CHARACTERS:
             text = f"{text[:HEAD_CHARACTERS]}\n{text[-TAIL_CHARACTERS:]}"
+        folded = fold_text(text)
         found: list[tuple[str, Votes]] = [
             (mark.label, ((mark.category, mark.weight),))
             for mark in self._structure
-            if mark.shows_in(text)
+            if mark.shows_in(text, folded)
         ]
-        folded = fold_text(text)
         words = _WORD.findall(folded)
         for index in self._indexes:
             phrases = dict.fromkeys(index.matches(words, folded))
@@ -141,9 +141,9 @@ class KeywordClassifier:
         return (-scores[category], order.get(category, 2))
 
 
-@record
+@dataclass(slots=True, eq=False)
 class _Phrase:
-    """A keyword in its folded words after the first."""
+    """A keyword in its folded words after the first; an index has each once."""
 
     label: str
     rest: tuple[str, ...]

@@ -40,9 +40,11 @@ class DecidesAgain:
         ran_with: RanWith,
         candidate: RoutingTable,
         classifier: LocalClassifier | None = None,
+        *,
+        explains: bool = False,
     ) -> None:
         self._world = world
-        self._decider = Decider(world, states, classifier)
+        self._decider = Decider(world, states, classifier, explains=explains)
         self._ran_with = ran_with
         self._candidate = candidate
         self._alike: dict[RoutingTable, bool] = {}

@@ -62,16 +62,28 @@ class PastAvailability:
         self._answering: dict[str, int] = {}
         """Targets whose answer was arriving, until when: somewhere within it a cooldown ended."""
         self._now_us = 0
+        self._since_us = 0
         self._node = 0
         self._recorded: Mapping[str, Refusal | None] = {}
 
-    def look_at(self, now_us: int, node: int, recorded: Mapping[str, Refusal | None]) -> None:
-        """Sets the moment and the process; ``recorded`` is what was decided then, by target."""
+    def look_at(
+        self,
+        now_us: int,
+        node: int,
+        recorded: Mapping[str, Refusal | None],
+        since_us: int | None = None,
+    ) -> None:
+        """Sets the moment and the process; ``recorded`` is what was decided then, by target.
+
+        The moment is the decision's end; ``since_us`` is its beginning, where that is known: a
+        busy machine may have let much happen in between.
+        """
         self._now_us, self._node, self._recorded = now_us, node, recorded
+        self._since_us = now_us if since_us is None else since_us
 
     def hindrance(self, target: Target, config: BreakerConfig) -> Hindrance | None:
         """Why this target was passed over at the moment; None when it could be asked."""
-        if self._ignored:
+        if self._ignored or not self._told:
             return None
         now_us, account = self._now_us, (target.provider, target.account)
         until_us, _ = self._locks.get(account, _NO_LOCK)
@@ -152,13 +164,15 @@ class PastAvailability:
     ) -> bool:
         """Whether it stood in the way.  Where the log's clocks cannot tell, the decision's own
         record is believed."""
-        near = until_us is not None and abs(until_us - self._now_us) < NEAR_US
+        near = until_us is not None and (
+            self._since_us - NEAR_US < until_us < self._now_us + NEAR_US
+        )
         if refused == "cooling_down" and self._answering.get(str(target), 0) >= self._now_us:
             near = True
         if not near and subject in self._told:
             moved_us, node = self._told[subject]
             within_us = NEAR_US if node == self._node else SHARED_WITHIN_US
-            near = self._now_us - moved_us < within_us
+            near = self._since_us - moved_us < within_us
         name = str(target)
         if not near or name not in self._recorded:
             return hinders

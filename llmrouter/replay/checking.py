@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from llmrouter.core.ids import show_id
-from llmrouter.core.ledger import AttemptRow
 from llmrouter.core.records import record
-from llmrouter.core.replay import LoggedRequest, ReplayWindow
+from llmrouter.core.replay import LoggedAttempt, LoggedRequest, ReplayWindow
 from llmrouter.core.routing import Target
 from llmrouter.core.usage import BILLED_CLASSES, INPUT_CLASSES, OUTPUT_CLASSES, Usage
 from llmrouter.pipeline.ports import Keyring
@@ -150,7 +149,7 @@ def _check_cost(found: Checked, logged: LoggedRequest, table: RoutingTable) -> N
         found.note(Differs(row.id, "cost_nusd", row.cost_nusd, total))
 
 
-def attempt_cost(attempt: AttemptRow, table: RoutingTable, at_us: int) -> int | None:
+def attempt_cost(attempt: LoggedAttempt, table: RoutingTable, at_us: int) -> int | None:
     """An attempt's cost, computed anew from its tokens and the prices of a moment where it was
     computed; what a provider reported is its own word."""
     if attempt.cost_basis == "provider_reported":
@@ -162,7 +161,7 @@ def attempt_cost(attempt: AttemptRow, table: RoutingTable, at_us: int) -> int | 
     return None if card is None else cost_of(usage, card, attempt.service_tier)
 
 
-def usage_of(attempt: AttemptRow) -> Usage | None:
+def usage_of(attempt: LoggedAttempt) -> Usage | None:
     """The attempt's tokens by class; None when they were not counted."""
     if attempt.usage_source == "none":
         return None

@@ -82,12 +82,19 @@ class Decider:
     """The deciding stages over the past."""
 
     def __init__(
-        self, world: World, states: ResponseStates, classifier: LocalClassifier | None = None
+        self,
+        world: World,
+        states: ResponseStates,
+        classifier: LocalClassifier | None = None,
+        *,
+        explains: bool = False,
     ) -> None:
+        """``explains``: whether what the local classifier's opinions rest on is of interest."""
         self._world = world
         self._clock = FakeClock()
         self._recorded = (_Recorded("ollama"), _Recorded("api"))
-        classifiers = (Local(classifier or LocalClassifier.load()), *self._recorded, Keywords())
+        local = Local(classifier or LocalClassifier.load(), explains=explains)
+        classifiers = (local, *self._recorded, Keywords())
         classify = Classify(classifiers, world.conversations)
         select = Select(world.availability, world.known, world.conversations, world.known)
         validate = Validate(states)

@@ -147,7 +147,7 @@ class LiveReplay:
 
     # What is to be sent.
 
-    async def _cases(self, sample: frozenset[int] | None) -> AsyncIterator[Case]:
+    async def _cases(self, sample: Sequence[int] | None) -> AsyncIterator[Case]:
         """The requests that are to be sent; the others are settled on the way."""
         means = self._means
         settled: list[ReplayResult] = []

@@ -153,7 +153,7 @@ class LiveReplays:
             stages=Stages(self._call(onlooker, "chat"), self._call(onlooker, "judge")),
             tables=Tables(candidate, await self._running()),
             world=world,
-            again=DecidesAgain(world, replays.log, ran_with, candidate, classifier),
+            again=DecidesAgain(world, replays.log, ran_with, candidate, classifier, explains=True),
             rests=partial(self._rests, candidate, onlooker),
             row_of=self._row,
         )

@@ -6,7 +6,7 @@ the past is read again from the window's beginning, which is quick without bodie
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -106,7 +106,7 @@ class OfflineReplay:
         projector: Projector,
         totals: Totals,
         kept: _Kept,
-        sample: frozenset[int] | None,
+        sample: Sequence[int] | None,
     ) -> None:
         window = self._options.window
         ignored = self._options.breakers == "ignore"

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from llmrouter.core.ledger import AttemptRow
 from llmrouter.core.records import record
-from llmrouter.core.replay import LoggedRequest
+from llmrouter.core.replay import LoggedAttempt, LoggedRequest
 from llmrouter.core.routing import Target
 
 _ANSWERING = ("chat", "hedge")
@@ -24,17 +23,17 @@ class Expected:
     ``failed`` are those that would have failed before, as they did then."""
 
     target: str | None
-    as_then: AttemptRow | None = None
-    failed: tuple[AttemptRow, ...] = ()
+    as_then: LoggedAttempt | None = None
+    failed: tuple[LoggedAttempt, ...] = ()
 
 
 def expect(logged: LoggedRequest, usable: Sequence[str]) -> Expected:
     """What would have become of these targets, asked in order."""
-    then: dict[str, AttemptRow] = {}
+    then: dict[str, LoggedAttempt] = {}
     for attempt in logged.attempts:
         if attempt.kind in _ANSWERING:
             then[str(Target(attempt.provider, attempt.model, attempt.account))] = attempt
-    failed: list[AttemptRow] = []
+    failed: list[LoggedAttempt] = []
     for name in usable:
         known = then.get(name)
         if known is None or known.outcome not in _MOVED_ON:
@@ -43,7 +42,7 @@ def expect(logged: LoggedRequest, usable: Sequence[str]) -> Expected:
     return Expected(None, None, tuple(failed))
 
 
-def measured(logged: LoggedRequest) -> AttemptRow | None:
+def measured(logged: LoggedRequest) -> LoggedAttempt | None:
     """The attempt whose tokens say how long the request and its answer are."""
     counted = [
         attempt

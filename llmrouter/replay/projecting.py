@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import field
 from typing import Any, NamedTuple
 
-from llmrouter.core.ledger import AttemptRow
 from llmrouter.core.prices import PriceCard
 from llmrouter.core.records import record
-from llmrouter.core.replay import LoggedRequest, ReplayResult
+from llmrouter.core.replay import LoggedAttempt, LoggedRequest, ReplayResult
 from llmrouter.core.routing import Target
 from llmrouter.core.usage import Usage
 from llmrouter.policy.pricing import cost_of
@@ -140,7 +139,7 @@ class Projector:
         return {"new_target": model, **timing, **cost, "data": data}
 
     def _as_then(
-        self, logged: LoggedRequest, known: AttemptRow, fixed_nusd: int | None, fixed_us: int
+        self, logged: LoggedRequest, known: LoggedAttempt, fixed_nusd: int | None, fixed_us: int
     ) -> dict[str, Any]:
         """The attempt was made then, only after others: its own figures stand."""
         cost = self._recounted(known)
@@ -242,7 +241,7 @@ class Projector:
         }
         return {**tokens, "new_cost_nusd": fixed_nusd + nusd}
 
-    def _recounted(self, attempt: AttemptRow) -> int | None:
+    def _recounted(self, attempt: LoggedAttempt) -> int | None:
         """What the attempt cost, at the prices of the moment that counts."""
         if self.prices_at_us is None:
             return attempt.cost_nusd

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Mapping, Sequence
 from heapq import nsmallest
 from typing import Final
 
@@ -11,7 +12,10 @@ from llmrouter.core.replay import LoggedRequest, ReplayWindow
 from llmrouter.replay.ports import Log
 from llmrouter.replay.world import Due, World
 
-PAGE: Final = 250
+PAGE: Final = 1_000
+BODIES: Final = 250
+"""Bodies that are in memory at once: those of agents have a hundred kilobytes."""
+
 _IDS_AT_ONCE: Final = 20_000
 _MASK: Final = (1 << 64) - 1
 
@@ -28,7 +32,7 @@ class Read:
     settled: bool = False
 
 
-async def planned(log: Log, window: ReplayWindow) -> tuple[int, frozenset[int] | None]:
+async def planned(log: Log, window: ReplayWindow) -> tuple[int, Sequence[int] | None]:
     """How many requests a window holds, and which of them where it names a sample."""
     requests = await log.count(window)
     if window.sample is not None and window.sample < requests:
@@ -42,7 +46,7 @@ async def read_window(
     window: ReplayWindow,
     world: World,
     *,
-    sample: frozenset[int] | None = None,
+    sample: Sequence[int] | None = None,
     settled_by: int | None = None,
     page: int = PAGE,
 ) -> AsyncIterator[Read]:
@@ -67,11 +71,12 @@ async def _page(
     window: ReplayWindow,
     after_id: int,
     left: int | None,
-    sample: frozenset[int] | None,
+    sample: Sequence[int] | None,
     size: int,
 ) -> Sequence[LoggedRequest]:
     if sample is not None:
-        ids = sorted(number for number in sample if number > after_id)[:size]
+        first = bisect_right(sample, after_id)
+        ids = sample[first : first + size]
         return await log.requests(ids) if ids else ()
     if left == 0:
         return ()
@@ -87,13 +92,20 @@ async def _due(
         found = await log.settled(settled_by, after_id=min(ids) - 1, until_id=max(ids))
         settled = frozenset(found)
     wanted = [number for number in ids if number not in settled]
-    bodies = await log.bodies(wanted) if wanted else {}
+    bodies: Mapping[int, bytes] = {}
+    unread = 0
     for due in world.due(until_us):
         number = due.logged.row.id
-        yield Read(due, bodies.get(number), settled=number in settled)
+        if number in settled:
+            yield Read(due, None, settled=True)
+            continue
+        if unread < len(wanted) and wanted[unread] == number:
+            bodies = await log.bodies(wanted[unread : unread + BODIES])
+            unread += BODIES
+        yield Read(due, bodies.get(number))
 
 
-async def _sample(log: Log, window: ReplayWindow, size: int) -> frozenset[int]:
+async def _sample(log: Log, window: ReplayWindow, size: int) -> Sequence[int]:
     """As many requests by lot, the same for the same seed."""
     chosen: list[int] = []
     after_id = 0
@@ -104,4 +116,4 @@ async def _sample(log: Log, window: ReplayWindow, size: int) -> frozenset[int]:
     while ids := await log.ids(window, after_id=after_id, limit=_IDS_AT_ONCE):
         chosen = nsmallest(size, (*chosen, *ids), key=by_lot)
         after_id = ids[-1]
-    return frozenset(chosen)
+    return sorted(chosen)

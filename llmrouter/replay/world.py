@@ -31,6 +31,10 @@ the order of time is given up rather than memory."""
 WATCHED_PAGES: Final = 20
 
 
+_Happening = tuple[int, int, Callable[[], None] | LoggedRequest]
+"""When something happened, and its place among what happened at the same time."""
+
+
 @record
 class Due:
     """A request at the moment of its decision."""
@@ -48,7 +52,7 @@ class World:
         self.conversations = PastConversations()
         self._log = log
         self._order = count()
-        self._waiting: list[tuple[int, int, Callable[[], None] | LoggedRequest]] = []
+        self._waiting: list[_Happening] = []
         self._until_id = 0
         self._watched: dict[Target, int] = {}
         """Models whose attempts may hold permits, or end a cooldown; and for how many more pages
@@ -80,10 +84,10 @@ class World:
             self._push(logged.selected_us or logged.row.started_us, logged)
 
     def waiting_ids(self, until_us: int | None) -> list[int]:
-        """The requests that `due` is going to stop at."""
+        """The requests that `due` is going to stop at, in their order."""
         return [
             what.row.id
-            for at_us, _, what in self._waiting
+            for at_us, _, what in sorted(self._waiting, key=_place)
             if isinstance(what, LoggedRequest)
             and (until_us is None or at_us < until_us or len(self._waiting) >= HELD)
         ]
@@ -98,7 +102,8 @@ class World:
             if isinstance(what, LoggedRequest):
                 selected = what.told.get("route.selected")
                 node = what.row.node
-                self.availability.look_at(at_us, node, recorded_refusals(selected))
+                since_us = what.classified_us or at_us
+                self.availability.look_at(at_us, node, recorded_refusals(selected), since_us)
                 self.conversations.look_at(node, at_us, what.told)
                 yield Due(what, at_us)
             else:
@@ -137,6 +142,10 @@ class World:
 
     def _push(self, at_us: int, what: Callable[[], None] | LoggedRequest) -> None:
         heapq.heappush(self._waiting, (at_us, next(self._order), what))
+
+
+def _place(happening: _Happening) -> tuple[int, int]:
+    return happening[:2]
 
 
 def _moved(events: Sequence[PastEvent]) -> set[Target]:

@@ -13,7 +13,8 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from llmrouter.store.packing import hashes_in, inflate, unpack_bytes
+from llmrouter.store.packing import StoredBody, inflate, read_stored
+from llmrouter.store.queries.among import among
 from llmrouter.store.schema import body, message
 
 MESSAGES_BYTES: Final = 32 * 2**20
@@ -30,15 +31,13 @@ class LoggedBodies:
 
     async def read(self, connection: AsyncConnection, ids: Sequence[int]) -> Mapping[int, bytes]:
         """The bodies that are kept, by request; JSON that equals what came, not byte by byte."""
-        stored: dict[int, bytes] = {}
-        for some in _slices(ids):
-            found = await connection.execute(
-                select(body.c.request_id, body.c.data).where(body.c.request_id.in_(some))
-            )
-            stored.update((row.request_id, row.data) for row in found)
-        needed = {number: hashes_in(data) for number, data in stored.items()}
-        messages = await self._read_messages(connection, needed.values())
-        whole = ((number, unpack_bytes(data, messages)) for number, data in stored.items())
+        stored: dict[int, StoredBody] = {}
+        statement = select(body.c.request_id, body.c.data)
+        found = await connection.execute(statement.where(among(connection, body.c.request_id, ids)))
+        for number, data in found.all():
+            stored[number] = read_stored(data)
+        messages = await self._read_messages(connection, (one.hashes for one in stored.values()))
+        whole = ((number, one.joined(messages)) for number, one in stored.items())
         return {number: content for number, content in whole if content is not None}
 
     async def _read_messages(
@@ -57,8 +56,8 @@ class LoggedBodies:
             rows = await connection.execute(
                 select(message.c.hash, message.c.data).where(message.c.hash.in_(some))
             )
-            for row in rows:
-                found[row.hash] = self._keep(row.hash, inflate(row.data))
+            for digest, data in rows.all():
+                found[digest] = self._keep(digest, inflate(data))
         return found
 
     def _keep(self, digest: bytes, content: bytes) -> bytes:
@@ -70,6 +69,6 @@ class LoggedBodies:
         return content
 
 
-def _slices(values: Sequence[int] | Sequence[bytes]) -> Iterable[Sequence[int] | Sequence[bytes]]:
+def _slices(values: Sequence[bytes]) -> Iterable[Sequence[bytes]]:
     for start in range(0, len(values), _AT_ONCE):
         yield values[start : start + _AT_ONCE]

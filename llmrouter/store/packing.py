@@ -10,7 +10,7 @@ import hashlib
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -101,38 +101,47 @@ def pack(request_id: int, body: bytes) -> PackedBody | None:
     return PackedBody(request_id, deflate(stored), messages)
 
 
+class StoredBody(NamedTuple):
+    """A body as it is stored: where its messages stood, there are their hashes."""
+
+    document: dict[str, Any]
+    place: str | None
+    hashes: list[bytes]
+
+    def joined(self, messages: Mapping[bytes, bytes]) -> bytes | None:
+        """The document as JSON text, made of inflated messages; None when a message is missing."""
+        if self.place is None:
+            return orjson.dumps(self.document)
+        try:
+            whole = [orjson.Fragment(messages[digest]) for digest in self.hashes]
+        except KeyError:
+            return None
+        return orjson.dumps({**self.document, self.place: whole})
+
+
+def read_stored(data: bytes) -> StoredBody:
+    """A stored body, read once for both: what it needs and what it becomes."""
+    stored = _inflate_json(data)
+    document, place = stored["document"], stored["messages_at"]
+    hashes = [] if place is None else list(map(bytes.fromhex, document[place]))
+    return StoredBody(document, place, hashes)
+
+
 def hashes_in(data: bytes) -> list[bytes]:
     """The messages that a stored body needs, in order."""
-    stored = _inflate_json(data)
-    place = stored["messages_at"]
-    return [] if place is None else [bytes.fromhex(h) for h in stored["document"][place]]
+    return read_stored(data).hashes
 
 
 def unpack(data: bytes, messages: Mapping[bytes, bytes]) -> dict[str, Any] | None:
-    """The document as it came; None when a message is missing."""
-    stored = _inflate_json(data)
-    document: dict[str, Any] = stored["document"]
-    place = stored["messages_at"]
-    if place is None:
-        return document
-    try:
-        document[place] = [_inflate_json(messages[bytes.fromhex(h)]) for h in document[place]]
-    except KeyError:
-        return None
-    return document
-
-
-def unpack_bytes(data: bytes, messages: Mapping[bytes, bytes]) -> bytes | None:
-    """The document as JSON text, made of inflated messages; None when a message is missing."""
-    stored = _inflate_json(data)
-    document: dict[str, Any] = stored["document"]
-    place = stored["messages_at"]
-    if place is not None:
+    """The document as it came, made of stored messages; None when a message is missing."""
+    stored = read_stored(data)
+    if stored.place is not None:
         try:
-            document[place] = [orjson.Fragment(messages[bytes.fromhex(h)]) for h in document[place]]
+            whole = [_inflate_json(messages[digest]) for digest in stored.hashes]
         except KeyError:
             return None
-    return orjson.dumps(document)
+        stored.document[stored.place] = whole
+    return stored.document
 
 
 def inflate(data: bytes) -> bytes:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from llmrouter.core.clock import Clock
 from llmrouter.core.errors import Conflict
 from llmrouter.core.replay import ReplayKind, ReplayResult, ReplayRow, ReplayState
+from llmrouter.store.queries.among import among
 from llmrouter.store.queries.replays import REPLAY_COLUMNS, RESULT_COLUMNS
 from llmrouter.store.schema import replay_results, replays
 from llmrouter.store.writer import LedgerWriter
@@ -100,7 +101,9 @@ def _put(connection: Connection, number: int, results: Sequence[ReplayResult]) -
     kept = replay_results.c
     ids = [result.request_id for result in results]
     connection.execute(
-        delete(replay_results).where(kept.replay_id == number, kept.request_id.in_(ids))
+        delete(replay_results).where(
+            kept.replay_id == number, among(connection, kept.request_id, ids)
+        )
     )
     rows = [_values(result, RESULT_COLUMNS) for result in results]
     connection.execute(insert(replay_results), rows)

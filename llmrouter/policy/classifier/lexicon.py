@@ -6,6 +6,7 @@ words to custom categories. The format of the word lists is described in `words/
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import field
 from importlib import resources
 from types import MappingProxyType
 
@@ -25,6 +26,9 @@ entries."""
 _SPACELESS_LENGTH = 4
 """Entries of spaceless scripts are known by their first four characters; longer n-grams would
 cost time."""
+
+_WORDS_KEPT = 8_192
+"""About a megabyte."""
 
 _ARTICLES = ("وال", "بال", "لل", "ال", "و")
 _HEBREW_PREFIXES = "והבלמשכ"
@@ -51,12 +55,20 @@ class Lexicon:
     _beginnings: Mapping[str, tuple[str, ...]]
     _beginning_lengths: tuple[int, ...]
     _spaceless: Mapping[str, tuple[str, ...]]
+    _read: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
+    """What was found of words lately: a language's few hundred common ones are most of any text."""
 
     def find(self, words: Words) -> dict[str, list[str]]:
         """Gives the concepts spoken of, each with the words that say so, in order of appearance."""
         found: dict[str, list[str]] = {}
+        read = self._read
         for word in words.words:
-            for concept in self._of_word(word):
+            concepts = read.get(word)
+            if concepts is None:
+                if len(read) >= _WORDS_KEPT:
+                    read.clear()
+                concepts = read[word] = self._of_word(word)
+            for concept in concepts:
                 found.setdefault(concept, []).append(word)
         whole = self._whole
         for pair in words.pairs:
@@ -72,14 +84,14 @@ class Lexicon:
                 found.setdefault(concept, []).append(gram)
         return found
 
-    def _of_word(self, word: str) -> Iterator[str]:
+    def _of_word(self, word: str) -> tuple[str, ...]:
         hits = self._of_form(word)
         if not hits and len(word) > 3 and "\u0590" <= word[0] <= "\u06ff":
             for bare in _without_prefixes(word):
                 hits = self._of_form(bare)
                 if hits:
                     break
-        yield from hits
+        return hits
 
     def _of_form(self, word: str) -> tuple[str, ...]:
         hits = self._whole.get(word, ())

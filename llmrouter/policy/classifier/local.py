@@ -48,36 +48,36 @@ class LocalClassifier:
         matcher = CustomMatcher.build(categories, self._lexicon) if categories else None
         return replace(self, _custom=matcher)
 
-    def score(self, text: str, context: Sequence[str] = ()) -> Scores:
+    def score(self, text: str, context: Sequence[str] = (), *, explains: bool = True) -> Scores:
         """Scores the last text that the person wrote; `context` holds the earlier ones, oldest
         first.
 
         Any string is scored. Earlier texts weigh on a short one as `blend` says, so a caller
-        that keeps a conversation's probabilities itself passes no context.
+        that keeps a conversation's probabilities itself passes no context. Where nobody reads the
+        evidence (``explains``), it is left out.
         """
-        current = self._score_alone(text)
+        current = self._score_alone(text, explains)
         if not context or len(text) >= CONTEXT_CHARACTERS:
             return current
         earlier = list(context[-CONTEXT_TURNS:])
-        state = self._score_alone(earlier[0])
+        state = self._score_alone(earlier[0], False)
         for later in earlier[1:]:
-            state = blend(state.probabilities, self._score_alone(later), len(later.strip()))
+            state = blend(state.probabilities, self._score_alone(later, False), len(later.strip()))
         return blend(state.probabilities, current, len(text.strip()))
 
-    def _score_alone(self, text: str) -> Scores:
+    def _score_alone(self, text: str, explains: bool) -> Scores:
         reading = read(text, self._lexicon)
         logits, hits = self._logits(reading)
         base = temper(_softmax(logits, self._weights.temperature), doubt_of(reading, len(hits)))
         probabilities = dict(zip(CATEGORIES, base, strict=True))
         standing = standing_of(reading)
-        winner = max(CATEGORIES, key=probabilities.__getitem__)
         if self._custom is not None:
             match = self._custom.match(reading, probabilities)
             if match is not None:
                 probabilities = dict(match.probabilities)
                 if match.wins:
                     return Scores(probabilities, match.evidence[:EVIDENCE_LIMIT], standing)
-        evidence = self._evidence(reading, hits, CATEGORIES.index(winner))
+        evidence = self._evidence(reading, hits, base.index(max(base))) if explains else ()
         return Scores(probabilities, evidence, standing)
 
     def _logits(self, reading: Reading) -> tuple[Weight, list[Hit]]:

@@ -5,11 +5,73 @@ text as it was typed (case and symbols kept).
 """
 
 import re
+from bisect import bisect_right
+from collections.abc import Mapping
+
+from llmrouter.core.records import record
+
+_EMOJI = frozenset(map(chr, (*range(0x1F300, 0x1FB00), *range(0x2600, 0x27C0))))
+
+
+@record
+class _Structure:
+    """A mark's pattern, and what spares most texts the search.
+
+    ``needs``: a character of these must be there.  ``words``: one of these must stand in the text
+    in lower case.  ``probe`` finds something that every match has, much faster than the pattern
+    itself: because it begins with a rare character.
+    """
+
+    name: str
+    needs: frozenset[str]
+    words: tuple[str, ...]
+    probe: re.Pattern[str] | None
+    pattern: re.Pattern[str]
+
+    def shows_in(self, text: str, lowered: str) -> bool:
+        if self.words:
+            for word in self.words:
+                if word in lowered:
+                    break
+            else:
+                return False
+        if self.probe is not None and not self.probe.search(text):
+            return False
+        return self.pattern.search(text) is not None
+
+
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "sql": ("select", "insert", "create", "update", "group", "left", "inner"),
+    "trace": (
+        *("traceback (most", 'file "', "panicked at", "goroutine ", "segmentation fault"),
+        *(":", " at ", "\tat ", "\nat ", "\xa0at "),
+    ),
+    "true_false": ("true or false", "vrai ou faux", "verdadero o falso", "richtig oder falsch"),
+}
+
+_PROBES: Mapping[str, str] = {
+    "call": r"\((?<=\w\()",
+    "dotted_call": r"\.[A-Za-z_]\w*\(",
+    "camel_case": r"[A-Z](?<=[a-z][A-Z])[a-z]",
+    "file_name": r"\.[A-Za-z\u017f]",
+    "arithmetic": r"[+*/×÷^·=x-]",
+    "algebra": r"[-+=<>≤≥(](?:(?<=[-+=<>≤≥])|(?<=[fgh]\())",
+    "log_line": r"[-:\[]|INFO|WARN|ERROR|DEBUG",
+    "error_name": r":|Error|Exception|errno|E[A-Z]{4}|exit |HTTP|status",
+    "blank": r"___|\(\s|（|\.\.\.\.\.\.|\[MASK",
+    "options": r"\n|A[).]|①",
+}
 
 # Name, characters of which one must be there (empty: none), pattern. The characters spare ordinary
 # prose most of the searches.
-_PATTERNS: tuple[tuple[str, frozenset[str], re.Pattern[str]], ...] = tuple(
-    (name, frozenset(needs), re.compile(pattern, re.MULTILINE))
+_PATTERNS = tuple(
+    _Structure(
+        name,
+        frozenset(needs),
+        _WORDS.get(name, ()),
+        re.compile(_PROBES[name]) if name in _PROBES else None,
+        re.compile(pattern, re.MULTILINE),
+    )
     for name, needs, pattern in (
         ("fence", "`~", r"^[ \t]*(?:```|~~~)"),
         ("backtick", "`", r"`[^`\n]{1,80}`"),
@@ -141,7 +203,11 @@ _PATTERNS: tuple[tuple[str, frozenset[str], re.Pattern[str]], ...] = tuple(
                 r"|\b[fgh]\([a-z0-9]\)|[a-z]\s?=\s?-?\d|\([a-z][+-]\d\)"
             ),
         ),
-        ("math_symbol", "", r"[∑∫√≤≥≠±∈∉⊂⊆∪∩∀∃⇒⇔≡≈∞πθαβλμσΔ∂∇°²³⁴ⁿ₁₂¬∧∨→∠△⊥∥]"),
+        (
+            "math_symbol",
+            "∑∫√≤≥≠±∈∉⊂⊆∪∩∀∃⇒⇔≡≈∞πθαβλμσΔ∂∇°²³⁴ⁿ₁₂¬∧∨→∠△⊥∥",
+            r"[∑∫√≤≥≠±∈∉⊂⊆∪∩∀∃⇒⇔≡≈∞πθαβλμσΔ∂∇°²³⁴ⁿ₁₂¬∧∨→∠△⊥∥]",
+        ),
         ("percent", "%", r"\d\s*%"),
         (
             "currency",
@@ -192,7 +258,7 @@ _PATTERNS: tuple[tuple[str, frozenset[str], re.Pattern[str]], ...] = tuple(
             ),
         ),
         ("field", ":", r"^[ \t]*[A-Z][\w ]{2,20}:\s*\S"),
-        ("emoji", "", r"[\U0001f300-\U0001faff\u2600-\u27bf]|[:;]-?[)(DP]"),
+        ("emoji", _EMOJI.union(":;"), r"[\U0001f300-\U0001faff\u2600-\u27bf]|[:;]-?[)(DP]"),
         ("heading", "#", r"^#{1,6} \S"),
         ("comma_sentence", ",", r"\w, \w[^,.?!\n]{8,}[.?!]"),
     )
@@ -212,10 +278,12 @@ def marks(text: str) -> list[str]:
     if length > HEAD_CHARACTERS + TAIL_CHARACTERS:
         text = text[:HEAD_CHARACTERS] + "\n" + text[-TAIL_CHARACTERS:]
     present = set(text)
+    lowered = text.lower() if text.isascii() else text.lower().replace("ſ", "s").replace("ı", "i")
     found = [
-        name
-        for name, needs, pattern in _PATTERNS
-        if not (needs and present.isdisjoint(needs)) and pattern.search(text)
+        structure.name
+        for structure in _PATTERNS
+        if not (structure.needs and present.isdisjoint(structure.needs))
+        and structure.shows_in(text, lowered)
     ]
     # Han, kana and Hangul say in one character what takes others about three.
     wide = 0 if text.isascii() else sum(1 for c in text if "\u3040" <= c <= "\ud7af")
@@ -236,4 +304,4 @@ def marks(text: str) -> list[str]:
 
 def _step(name: str, value: int, bounds: tuple[int, ...]) -> str:
     """Gives `name:k`, k being how many of the bounds the value reaches."""
-    return f"{name}:{sum(value >= bound for bound in bounds)}"
+    return f"{name}:{bisect_right(bounds, value)}"
