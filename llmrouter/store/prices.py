@@ -3,9 +3,10 @@ noted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, func, insert, select, text, update
@@ -36,6 +37,7 @@ _COLUMNS: Final = tuple(
         "imported_us",
     )
 )
+_CARD_FIELDS: Final = tuple(column.name for column in _COLUMNS)
 _RATE_COLUMNS: Final = (
     price.c.unit_class,
     price.c.nusd_per_million_units,
@@ -75,7 +77,11 @@ class Prices(StoredPrices):
                     last[_place(card)] = card
                     yield card
 
-        return await self._writer.transact(lambda connection: self._change(connection, added))
+        def add(connection: Connection) -> PriceBook:
+            book = _read(connection, lock=True)
+            return self._extended(connection, book, added(book))
+
+        return await self._writer.transact(add)
 
     async def reprice(
         self, wanted: Repricing, book: PriceBook, *, after_id: int = 0, dry_run: bool = False
@@ -95,7 +101,8 @@ class Prices(StoredPrices):
 
         def configure(connection: Connection) -> PriceBook:
             said = {(card.provider, card.model): card for card in cards}
-            holding = _read(connection, lock=True).configured(now_us)
+            book = _read(connection, lock=True)
+            holding = book.configured(now_us)
             kept = {
                 (card.provider, card.model)
                 for card in holding
@@ -106,22 +113,22 @@ class Prices(StoredPrices):
                 connection.execute(
                     update(price_card).where(price_card.c.id.in_(ended)).values(valid_to_us=now_us)
                 )
+                book = _read(connection)
             new = [
                 replace(card, valid_from_us=now_us) for key, card in said.items() if key not in kept
             ]
-            return self._change(connection, lambda _: new)
+            return self._extended(connection, book, new)
 
         return await self._writer.transact(configure)
 
-    def _change(
-        self, connection: Connection, added: Callable[[PriceBook], Iterable[PriceCard]]
+    def _extended(
+        self, connection: Connection, book: PriceBook, added: Iterable[PriceCard]
     ) -> PriceBook:
-        book = _read(connection, lock=True)
         newest = connection.execute(select(func.max(price_card.c.id))).scalar() or 0
         now_us = self._clock.now_us()
         new = [
             replace(card, id=number, imported_us=now_us)
-            for number, card in enumerate(added(book), newest + 1)
+            for number, card in enumerate(added, newest + 1)
         ]
         if not new:
             return book
@@ -151,13 +158,11 @@ def _all_rates() -> Select[Any]:
 
 def _cards(rows: Sequence[Row[Any]]) -> list[PriceCard]:
     cards = []
-    for _, group in groupby(rows, key=lambda row: row.id):
+    for _, group in groupby(rows, key=itemgetter(0)):
         of_one = list(group)
-        head = {column.name: getattr(of_one[0], column.name) for column in _COLUMNS}
+        head = dict(zip(_CARD_FIELDS, of_one[0], strict=False))
         rates = tuple(
-            Rate(*(getattr(row, column.name) for column in _RATE_COLUMNS))
-            for row in of_one
-            if row.unit_class is not None
+            Rate(*rate) for rate in (row[len(_COLUMNS) :] for row in of_one) if rate[0] is not None
         )
         cards.append(PriceCard(**head, rates=rates))
     return cards
@@ -182,7 +187,7 @@ def _identity(card: PriceCard) -> tuple[object, ...]:
 
 
 def _card_values(card: PriceCard) -> dict[str, Any]:
-    return {column.name: getattr(card, column.name) for column in _COLUMNS}
+    return {name: getattr(card, name) for name in _CARD_FIELDS}
 
 
 def _rate_values(card: PriceCard, rate: Rate) -> dict[str, Any]:
