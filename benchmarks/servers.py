@@ -40,6 +40,11 @@ class Server:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     @property
+    def worked_s(self) -> float:
+        """The same by the kernel's clock of that process, to the microsecond."""
+        return time.clock_gettime(~self.process.pid << 3 | 2)  # how Linux numbers such clocks
+
+    @property
     def resident_mb(self) -> float:
         """Memory in use."""
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])

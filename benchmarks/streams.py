@@ -20,13 +20,14 @@ from contextlib import closing
 from multiprocessing import Pipe, Process
 from multiprocessing.connection import Connection
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
+from typing import NamedTuple
 
 from benchmarks.dripping import EVENTS
 from benchmarks.servers import Server, router, upstream
 
 FILES_EACH = 2
-HEALTH_EVERY_S = 0.2
+HEALTH_EVERY_S = 0.02
 OPENING_S = 6.0
 PATIENCE_S = 300.0
 
@@ -60,18 +61,27 @@ async def _stream(port: int) -> str:
     return "whole" if in_order and is_done else f"broken after {len(numbers)} events"
 
 
-def _ask_health(port: int, answers: Connection) -> None:
-    """A process that asks until it is told to stop: moments and delays, each on a connection of
-    its own."""
+class Answer(NamedTuple):
+    """One of ``/health``: when it was asked for, how long it took, and how long the router was at
+    work meanwhile, which is what an idle machine would have taken at most."""
+
+    at_s: float
+    took_s: float
+    worked_s: float
+
+
+def _ask_health(ours: Server, answers: Connection) -> None:
+    """A process that asks until it is told to stop, each time on a connection of its own."""
+    port = ours.port
     request = f"GET /health HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nconnection: close\r\n\r\n"
-    seen: list[tuple[float, float]] = []
+    seen: list[Answer] = []
     while not answers.poll(HEALTH_EVERY_S):
-        begun = time.monotonic()
+        begun_s, worked_s = time.monotonic(), ours.worked_s
         with socket.create_connection(("127.0.0.1", port)) as asking:
             asking.sendall(request.encode())
             while asking.recv(4096):
                 pass
-        seen.append((begun, time.monotonic() - begun))
+        seen.append(Answer(begun_s, time.monotonic() - begun_s, ours.worked_s - worked_s))
     answers.send(seen)
 
 
@@ -79,7 +89,7 @@ async def _measure(ours: Server, streams: int, ledger: Path) -> bool:
     """Prints what was seen; whether nothing was lost."""
     idle_mb, cpu_s, begun = ours.resident_mb, ours.cpu_s, time.monotonic()
     here, there = Pipe()
-    health = Process(target=_ask_health, args=(ours.port, there))
+    health = Process(target=_ask_health, args=(ours, there))
     health.start()
     tasks = [asyncio.create_task(_stream(ours.port)) for _ in range(streams)]
     await asyncio.sleep(EVENTS / 2)
@@ -87,7 +97,7 @@ async def _measure(ours: Server, streams: int, ledger: Path) -> bool:
     async with asyncio.timeout(PATIENCE_S):
         ended = await asyncio.gather(*tasks)
     here.send("stop")
-    answers: list[tuple[float, float]] = here.recv()
+    answers: list[Answer] = here.recv()
     health.join()
     whole = ended.count("whole")
     with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as connection:
@@ -99,15 +109,23 @@ async def _measure(ours: Server, streams: int, ledger: Path) -> bool:
     print(f"took             {time.monotonic() - begun:.1f} s, {ours.cpu_s - cpu_s:.1f} s of CPU")
     print(f"memory           {idle_mb:.0f} MB before, {held_mb:.0f} MB with all of them open")
     for what, is_opening in (("while they open", True), ("while they run", False)):
-        delays_ms = [1000 * d for at, d in answers if (at - begun < OPENING_S) == is_opening]
-        print(f"/health          {what}: {_spread(delays_ms)}")
+        then = [a for a in answers if (a.at_s - begun < OPENING_S) == is_opening]
+        worked = _spread([1000 * answer.worked_s for answer in then])
+        print(f"/health          {what}: {_spread([1000 * a.took_s for a in then])}")
+        print(f"                 the router was at work meanwhile: {worked}")
     return whole == completed == streams
 
 
 def _spread(delays_ms: list[float]) -> str:
     if not delays_ms:
         return "not asked"
-    return f"median {median(delays_ms):.0f} ms, worst {max(delays_ms):.0f} ms of {len(delays_ms)}"
+    if len(delays_ms) < 2:
+        return f"{delays_ms[0]:.0f} ms"
+    late_ms = quantiles(delays_ms, n=100)[98]
+    return (
+        f"median {median(delays_ms):.1f} ms, p99 {late_ms:.0f} ms, worst {max(delays_ms):.0f} ms "
+        f"of {len(delays_ms)}"
+    )
 
 
 def main() -> None:

@@ -35,6 +35,7 @@ from llmrouter.pipeline.stages.trace import Trace
 from llmrouter.pipeline.tails import Tails
 from llmrouter.pipeline.tasks import Tasks
 from llmrouter.pipeline.traffic import Drained, Traffic
+from llmrouter.pipeline.turnstile import Turnstile
 from llmrouter.replay.asking import Replays
 from llmrouter.replay.desk import ReplayDesk
 from llmrouter.replay.live_asking import LiveReplays
@@ -159,12 +160,18 @@ def _pipelines(
     account = Account(ledger, keyring)
     traced = () if telemetry is None else (Trace(telemetry),)
     told = () if telemetry is None else (Tell(telemetry),)
+    turnstile = Turnstile()
     return {
         "chat": Pipeline(
             forward=(*traced, receive, Acknowledge(), *deciding, call),
             closing=(Keep(), account, Remember(conversations), *told),
+            turnstile=turnstile,
         ),
-        "count": Pipeline(forward=(*traced, receive, *deciding, count), closing=(account, *told)),
+        "count": Pipeline(
+            forward=(*traced, receive, *deciding, count),
+            closing=(account, *told),
+            turnstile=turnstile,
+        ),
     }
 
 

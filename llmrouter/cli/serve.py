@@ -26,9 +26,10 @@ from llmrouter.web.loops import LoopUnavailable, loop_factory
 from llmrouter.web.serve import PortUnavailable, allow_many_files, listen, serve
 from llmrouter.web.workers import Launch, Port, Supervisor, can_share_ports
 
-COLLECTOR_THRESHOLDS = (10_000, 10, 10)
+COLLECTOR_THRESHOLDS = (5_000, 5, 100)
 """A request makes some hundred objects and leaves no cycle: looking for cycles every third request,
-as Python does by itself, took a tenth of the time."""
+as Python does by itself, took a tenth of the time.  What holds thousands of streams is looked
+through in pieces of some milliseconds, and as a whole very seldom."""
 
 
 @click.command(

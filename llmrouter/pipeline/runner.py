@@ -23,6 +23,7 @@ from llmrouter.core.routing import Ending
 from llmrouter.core.usage import usd_from_nusd
 from llmrouter.pipeline.exchange import Exchange, Relay, Reply
 from llmrouter.pipeline.ports import Client, ClientGone
+from llmrouter.pipeline.turnstile import Turnstile
 
 _log = logging.getLogger(__name__)
 
@@ -44,9 +45,16 @@ class Stage(Protocol):
 class Pipeline:
     """A flat list of stages, and what happens around them."""
 
-    def __init__(self, forward: Sequence[Stage], closing: Sequence[Stage]) -> None:
+    def __init__(
+        self,
+        forward: Sequence[Stage],
+        closing: Sequence[Stage],
+        turnstile: Turnstile | None = None,
+    ) -> None:
+        """``turnstile`` is shared with the other pipelines of the same event loop."""
         self._forward = tuple(forward)
         self._closing = tuple(closing)
+        self._turnstile = turnstile or Turnstile()
 
     async def advance(self, exchange: Exchange) -> None:
         """Runs the forward stages until there is a reply; an error becomes the reply."""
@@ -75,6 +83,8 @@ class Pipeline:
         """
         exchange.bind(client)
         try:
+            if not self._turnstile.opens():
+                await self._turnstile.wait()
             await self.advance(exchange)
             await _deliver(exchange, client)
         except ClientGone:
@@ -107,6 +117,11 @@ class Pipeline:
         """
         failure: RouterError | None = None
         cancelled: asyncio.CancelledError | None = None
+        if not self._turnstile.opens():
+            try:
+                await self._turnstile.wait()
+            except asyncio.CancelledError as error:
+                cancelled = error
         exchange.begin_stages()
         for stage in self._closing:
             try:

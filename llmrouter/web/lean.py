@@ -13,6 +13,7 @@ from collections.abc import Awaitable
 
 from hypercorn.asyncio import run as hypercorn
 from hypercorn.asyncio.tcp_server import MAX_RECV, TCPServer
+from hypercorn.asyncio.worker_context import EventWrapper
 from hypercorn.config import Config
 from hypercorn.utils import parse_socket_addr
 
@@ -28,6 +29,8 @@ class LeanConfig(Config):
         super().__init__()
         self._dated_s = 0
         self._lines = b""
+        self._open: set[LeanConnection] = set()
+        self._finishing: asyncio.Task[None] | None = None
         # Hypercorn takes the class of its connections from here, and has no setting for it.
         vars(hypercorn)["TCPServer"] = _Connection
 
@@ -39,6 +42,23 @@ class LeanConfig(Config):
             headers = self.response_headers("h11")
             self._lines = header_lines([(k.decode(), v.decode()) for k, v in headers])
         return self._lines
+
+    def opened(self, connection: LeanConnection, terminated: EventWrapper) -> None:
+        """Will finish the connection when the server stops: one task watches for them all."""
+        self._open.add(connection)
+        if self._finishing is None:
+            self._finishing = asyncio.create_task(self._finish(terminated))
+        elif self._finishing.done():
+            connection.finish()
+
+    def closed(self, connection: LeanConnection) -> None:
+        """Need not be finished any more."""
+        self._open.discard(connection)
+
+    async def _finish(self, terminated: EventWrapper) -> None:
+        await terminated.wait()
+        for connection in tuple(self._open):
+            connection.finish()
 
 
 class _Connection(TCPServer):
@@ -64,26 +84,22 @@ class _Connection(TCPServer):
             connection.data_received(early)
         if self.reader.at_eof():
             transport.close()
-        begun = await self._carried(connection)
+        begun = await self._carried(connection, self.config)
         if begun:
             transport.set_protocol(stream)
             self.reader.feed_data(begun)
             await super().run()
 
-    async def _carried(self, connection: LeanConnection) -> bytes:
+    async def _carried(self, connection: LeanConnection, config: LeanConfig) -> bytes:
         """Waits for the connection's end; gives what belongs to another protocol."""
-        stopping = asyncio.create_task(self._finish(connection))
+        config.opened(connection, self.context.terminated)
         try:
             return await connection.closed
         except asyncio.CancelledError:
             connection.cancel()
             raise
         finally:
-            stopping.cancel()
-
-    async def _finish(self, connection: LeanConnection) -> None:
-        await self.context.terminated.wait()
-        connection.finish()
+            config.closed(connection)
 
     def _terms(self, config: LeanConfig, *, is_secure: bool) -> Terms:
         sock = self.writer.get_extra_info("socket")

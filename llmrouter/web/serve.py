@@ -28,6 +28,10 @@ except ImportError:  # Windows has no such limit
     resource = None  # type: ignore[assignment]
 
 BACKLOG = 2048
+ACCEPTED_PER_TURN = 16
+"""uvloop takes one connection off a listening descriptor in each turn of the event loop, so in a
+burst each would wait for a turn of its own; of several descriptors it takes one each."""
+
 HEADER_BYTES = 16 * 1024
 KEEP_ALIVE_S = 20.0
 """An idle connection's time, and the time that slow headers get (Hypercorn has one clock)."""
@@ -137,7 +141,8 @@ async def _drain(traffic: Traffic, signals: asyncio.Queue[int], drain_s: float) 
 def hypercorn_config(sock: socket.socket, connections: HttpServer = "lean") -> Config:
     """How Hypercorn serves on a socket that listens, which from here on is Hypercorn's to close."""
     config = LeanConfig() if connections == "lean" else Config()
-    config.bind = [f"fd://{sock.detach()}"]
+    others = [sock.dup().detach() for _ in range(ACCEPTED_PER_TURN - 1)]
+    config.bind = [f"fd://{descriptor}" for descriptor in (sock.detach(), *others)]
     config.backlog = BACKLOG
     config.h11_max_incomplete_size = HEADER_BYTES
     config.keep_alive_timeout = KEEP_ALIVE_S
