@@ -13,8 +13,8 @@ from collections.abc import Awaitable
 
 from hypercorn.asyncio import run as hypercorn
 from hypercorn.asyncio.tcp_server import MAX_RECV, TCPServer
-from hypercorn.asyncio.worker_context import EventWrapper
 from hypercorn.config import Config
+from hypercorn.typing import Event
 from hypercorn.utils import parse_socket_addr
 
 from llmrouter.web.asgi import Receive, Scope, Send
@@ -43,7 +43,7 @@ class LeanConfig(Config):
             self._lines = header_lines([(k.decode(), v.decode()) for k, v in headers])
         return self._lines
 
-    def opened(self, connection: LeanConnection, terminated: EventWrapper) -> None:
+    def opened(self, connection: LeanConnection, terminated: Event) -> None:
         """Will finish the connection when the server stops: one task watches for them all."""
         self._open.add(connection)
         if self._finishing is None:
@@ -55,7 +55,7 @@ class LeanConfig(Config):
         """Need not be finished any more."""
         self._open.discard(connection)
 
-    async def _finish(self, terminated: EventWrapper) -> None:
+    async def _finish(self, terminated: Event) -> None:
         await terminated.wait()
         for connection in tuple(self._open):
             connection.finish()
