@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from operator import add, itemgetter
+from operator import add, attrgetter, itemgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -62,7 +62,10 @@ class _Summands:
     decision_days: Groups = field(default_factory=lambda: defaultdict(list))
 
     def summed(self) -> Rollups:
-        return Rollups(*[_summed(getattr(self, name)) for name in field_names(Rollups)])
+        return Rollups(*map(_summed, _all_groups(self)))
+
+
+_all_groups: Final = attrgetter(*field_names(Rollups))
 
 
 def sum_up(requests: Iterable[RequestRow], attempts: Iterable[AttemptRow]) -> Rollups:
@@ -220,7 +223,10 @@ def _bucket(duration_us: int) -> int:
 
 
 def _summed(groups: Groups) -> dict[Key, list[int]]:
-    return {key: list(map(sum, zip(*rows, strict=True))) for key, rows in groups.items()}
+    return {
+        key: list(rows[0] if len(rows) == 1 else map(sum, zip(*rows, strict=True)))
+        for key, rows in groups.items()
+    }
 
 
 def _add(table: dict[Key, list[int]], key: Key, measures: list[int]) -> None:

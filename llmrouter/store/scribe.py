@@ -46,6 +46,8 @@ class Scribe:
 
     def __init__(self, engine: Engine, node: int, policy: BodyPolicy) -> None:
         self._engine = engine
+        self._takes_turns = kind_of(engine) == "postgresql"
+        self._connection: Connection | None = None
         self._node = node
         self._policy = policy
         self._statements = statements_for(kind_of(engine))
@@ -76,6 +78,8 @@ class Scribe:
     def stop(self) -> None:
         """Closes the connection; on SQLite all is in the one file then."""
         with suppress(DBAPIError, sqlite3.Error):
+            if self._connection is not None:
+                self._connection.close()
             if kind_of(self._engine) == "sqlite":
                 with self._engine.connect() as connection:
                     # A checkpoint must not stand in a transaction, which SQLAlchemy would begin.
@@ -89,10 +93,20 @@ class Scribe:
         A server goes on for a moment with what a dead process, or a broken connection, had sent:
         whoever looks meanwhile would miss what is about to be committed.
         """
-        with self._engine.begin() as connection:
-            if kind_of(self._engine) == "postgresql":
-                run(connection, self._statements.take_turn, [(_TURNS, self._node)])
-            return job(connection)
+        # Kept from one transaction to the next: to fetch it from the pool and to give it back takes
+        # as long as writing a request.
+        connection = self._connection or self._engine.connect()
+        self._connection = None
+        try:
+            with connection.begin():
+                if self._takes_turns:
+                    run(connection, self._statements.take_turn, [(_TURNS, self._node)])
+                result = job(connection)
+        except BaseException:
+            connection.close()  # whatever it was, the next one begins afresh
+            raise
+        self._connection = connection
+        return result
 
     def write(
         self, payloads: Sequence[Payload], *, again: bool = False, mended: bool = False

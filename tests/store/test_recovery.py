@@ -63,12 +63,11 @@ async def test_an_open_request_survives_starts_that_were_killed_before_they_reco
 ) -> None:
     request_id = await leave_open(opened)
     # Such a start had replayed and written before it died.
-    engine = open_for_writing(database)
-    scribe = Scribe(engine, 0, BodyPolicy(1.0))
+    scribe = Scribe(open_for_writing(database), 0, BodyPolicy(1.0))
     scribe.start()
     clock.advance(1)
     scribe.write([answered(RequestIds(clock).next())])
-    engine.dispose()
+    scribe.stop()
     assert ask(database, "SELECT oldest_open_id FROM node") == [(request_id,)]
     async with opened() as store:
         assert store.recovered == 1
@@ -147,8 +146,9 @@ def test_what_a_dead_process_had_sent_is_waited_for(
     postgres_database: DatabaseAddress, clock: FakeClock
 ) -> None:
     """PostgreSQL may still be committing it when the next process looks."""
-    engines = [open_for_writing(postgres_database) for _ in range(2)]
-    dead, alive = (Scribe(engine, 0, BodyPolicy(1.0)) for engine in engines)
+    dead, alive = (
+        Scribe(open_for_writing(postgres_database), 0, BodyPolicy(1.0)) for _ in range(2)
+    )
     sent, may_commit = threading.Event(), threading.Event()
     last = RequestIds(clock).next()
 
@@ -166,5 +166,5 @@ def test_what_a_dead_process_had_sent_is_waited_for(
         may_commit.set()
         committing.result()
         assert starting.result() == last
-    for engine in engines:
-        engine.dispose()
+    dead.stop()
+    alive.stop()
