@@ -199,13 +199,18 @@ def _read_row(kind: type[Row], row: Mapping[str, Any]) -> Row:
 
 
 def _append(path: Path, lines: Sequence[str]) -> None:
+    """All of the lines, or none."""
     created = not path.exists()
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    before = os.fstat(descriptor).st_size
     try:
         remaining = memoryview(b"\n" + "\n".join(lines).encode() + b"\n")
         while remaining:
             remaining = remaining[os.write(descriptor, remaining) :]
         _flush(descriptor)
+    except OSError:
+        os.ftruncate(descriptor, before)  # of a full disk: torn lines would be in the way later
+        raise
     finally:
         os.close(descriptor)
     if created and os.name == "posix":

@@ -164,6 +164,9 @@ class WriteThread:
         replayed = 0
         doubted, self._doubted = self._doubted, False
         try:
+            if self._failing:
+                self._commit(entries[:1])  # to make all of them ready is work, and may be in vain
+                entries = entries[1:]
             self._commit(entries)
             if self._spill.waiting:
                 replayed = self._replay()

@@ -75,6 +75,8 @@ class LedgerWriter:
         self._stopping = False
         self._timer: asyncio.TimerHandle | None = None
         self._spilling: asyncio.Task[None] | None = None
+        self._no_spill_until_s: float | None = None
+        """The spill file cannot be written, and is not tried before."""
         self._all_safe = asyncio.Event()
         self._all_safe.set()
 
@@ -225,7 +227,7 @@ class LedgerWriter:
         self._waiting_requests += isinstance(payload, RequestRecord)
         self._all_safe.clear()
         self._thread.put(entry)
-        if self._timer is None:
+        if self._timer is None or self._degraded:  # while degraded, it may be set for others' retry
             self._arm()
 
     def _is_full(self) -> bool:
@@ -285,10 +287,26 @@ class LedgerWriter:
         if overdue:
             self._degrade(f"no commit within {self._settings.commit_wait_s:g} s")
         if overdue and self._settings.mode != "required":
-            self._spilling = self._loop.create_task(self._spill_some(overdue[:_SPILL_AT_ONCE]))
+            if self._no_spill_until_s is None:
+                self._begin_to_spill(overdue[:_SPILL_AT_ONCE])
+            elif self._no_spill_until_s <= self._loop.time():
+                self._begin_to_spill(overdue[:1])  # whether it works again
+            else:
+                self._tell_at_last(overdue)
             return
         for entry in overdue:
             self._refuse(entry)
+        self._arm()
+
+    def _begin_to_spill(self, entries: Sequence[Entry]) -> None:
+        self._spilling = self._loop.create_task(self._spill_some(entries))
+
+    def _tell_at_last(self, entries: Sequence[Entry]) -> None:
+        """Neither the database nor the spill file takes them: they stay in memory, and requests
+        are admitted until that is full."""
+        for entry in entries:
+            entry.told = True
+            _resolve(entry.done, None, None)
         self._arm()
 
     async def _spill_some(self, entries: Sequence[Entry]) -> None:
@@ -299,14 +317,13 @@ class LedgerWriter:
         try:
             await asyncio.to_thread(self._spill.append, [entry.payload for entry in unsafe])
         except Exception as error:
-            # The edge of the writer: whatever it is, the database does not take the records and
-            # the spill file does not either.  They stay in memory, and requests are admitted until
-            # that is full.
-            logger.error("the spill file %s cannot be written: %s", self._spill.path, error)  # noqa: TRY400 -- it is tried again four times a second
-            for entry in self._overdue():
-                entry.told = True
-                _resolve(entry.done, None, None)
+            # The edge of the writer: whatever it is, it is tried again.
+            if self._no_spill_until_s is None:
+                logger.error("the spill file %s cannot be written: %s", self._spill.path, error)  # noqa: TRY400 -- its traceback says nothing
+            self._no_spill_until_s = self._loop.time() + self._settings.retry_s
+            self._tell_at_last(self._overdue())
         else:
+            self._no_spill_until_s = None
             self._settle(entries)
             self._thread.wake()
         finally:

@@ -16,7 +16,7 @@ from llmrouter.store.writer import LedgerSettings
 
 OpenStore = Callable[..., AbstractAsyncContextManager[Store]]
 
-IMPATIENT = LedgerSettings(commit_wait_s=0.2, retry_s=0.02, stop_wait_s=0.2)
+IMPATIENT = LedgerSettings(commit_wait_s=0.2, retry_s=0.02, stop_wait_s=0.6)
 """For a database that will not answer."""
 
 

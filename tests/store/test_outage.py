@@ -185,6 +185,33 @@ async def test_when_the_spill_file_fails_too_memory_is_used_until_it_is_full(
     assert ask(database, "SELECT count(*), sum(attempts) FROM request") == [(3, 6)]
 
 
+class _Full(Spill):
+    """Takes nothing, and counts what it was given."""
+
+    offered = 0
+
+    def append(self, payloads: Sequence[Payload]) -> None:
+        self.offered += len(payloads)
+        raise OSError(28, "No space left on device")
+
+
+async def test_a_spill_file_that_takes_nothing_is_not_offered_everything_each_time(
+    database: DatabaseAddress, clock: FakeClock, tmp_path: Path
+) -> None:
+    engine, ids, spill = open_for_writing(database), RequestIds(clock), _Full(tmp_path / "spill")
+    settings = LedgerSettings(commit_wait_s=0.02, retry_s=0.2)
+    ledger = LedgerWriter(Scribe(engine, 0, BodyPolicy(1.0)), spill, ids, settings)
+    await ledger.start()
+    with locked(database):
+        for _ in range(100):
+            await ledger.close(answered(ids.next()))
+        assert ledger.queue_depth == 100
+        assert spill.offered < 100
+    await ledger.stop()
+    engine.dispose()
+    assert ask(database, "SELECT count(*) FROM request") == [(100,)]
+
+
 async def test_a_full_disk_is_lived_through(
     sqlite_database: DatabaseAddress, tmp_path: Path
 ) -> None:
