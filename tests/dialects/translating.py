@@ -110,3 +110,25 @@ def receive(
 
 def whole_reply(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document).encode()
+
+
+Json = dict[str, Any]
+
+PNG = "iVBORw0KGgo="
+SCHEMA = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
+ASKED = [{"role": "user", "content": "hi"}]
+TEXT = {"type": "text", "text": "Which lake?"}
+TOOL = [{"name": "look", "input_schema": {"type": "object"}}]
+FUNCTION = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]
+FROM_ANTHROPIC = sorted((CONTRACT / "anthropic" / "replies").iterdir())
+FROM_OPENAI = sorted((CONTRACT / "anthropic" / "from_openai").iterdir())
+
+
+def user(*parts: Json) -> Json:
+    """A question of these parts, the same in both dialects."""
+    return {"messages": [{"role": "user", "content": list(parts)}]}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from llmrouter.settings.values import HttpServer
 from llmrouter.store.engine import DatabaseAddress, read_address
 from tests.provider import Provider
 from tests.running import RunningRouter, lab, running_router
@@ -48,3 +49,10 @@ def categorised(provider: Provider) -> dict[str, object]:
     names = ("tools", "code", "reasoning", "conversation")
     categories = {name: {"models": [f"lab/{name}", f"spare/{name}"]} for name in names}
     return {**lab(provider, routes={"pair": ["lab/fast", "spare/fast"]}), "categories": categories}
+
+
+@pytest.fixture(params=["lean", "stock"])
+def kind(request: pytest.FixtureRequest) -> HttpServer:
+    """Whose connections carry the requests: the router's own, or Hypercorn's."""
+    chosen: HttpServer = request.param
+    return chosen

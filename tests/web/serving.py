@@ -15,6 +15,9 @@ from llmrouter.web.asgi import AsgiApp, Message, Receive, Scope, Send
 from llmrouter.web.serve import hypercorn_config, listen
 from tests.running import Line
 
+HOST = b"Host: localhost\r\n"
+CLOSE = b"Connection: close\r\n"
+
 
 @dataclass(slots=True)
 class Echo:
@@ -105,3 +108,15 @@ async def serving(
         server.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await server
+
+
+def post(body: bytes, *headers: bytes) -> bytes:
+    """A request with a body of a known length."""
+    length = b"Content-Length: %d\r\n" % len(body)
+    return b"POST /a%20b?c=d HTTP/1.1\r\n" + HOST + length + b"".join(headers) + b"\r\n" + body
+
+
+def chunked(*parts: bytes, end: bytes = b"0\r\n\r\n") -> bytes:
+    """A request whose body comes in chunks."""
+    head = b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"
+    return head + b"".join(b"%x\r\n%b\r\n" % (len(p), p) for p in parts) + end

@@ -15,30 +15,20 @@ from llmrouter.settings.values import HttpServer
 from llmrouter.web.asgi import Message, Receive, Scope, Send
 from llmrouter.web.loops import loop_factory
 from tests.running import Line
-from tests.web.serving import Echo, part, reply, serving, start, whole_body
+from tests.web.serving import (
+    CLOSE,
+    HOST,
+    Echo,
+    chunked,
+    part,
+    post,
+    reply,
+    serving,
+    start,
+    whole_body,
+)
 
 CERTIFICATES = Path(__file__).parents[1] / "upstream" / "certificates"
-HOST = b"Host: localhost\r\n"
-CLOSE = b"Connection: close\r\n"
-
-
-@pytest.fixture(params=["lean", "stock"])
-def kind(request: pytest.FixtureRequest) -> HttpServer:
-    """Whose connections carry the requests: everything holds for both."""
-    chosen: HttpServer = request.param
-    return chosen
-
-
-def post(body: bytes, *headers: bytes) -> bytes:
-    """A request with a body of a known length."""
-    length = b"Content-Length: %d\r\n" % len(body)
-    return b"POST /a%20b?c=d HTTP/1.1\r\n" + HOST + length + b"".join(headers) + b"\r\n" + body
-
-
-def chunked(*parts: bytes, end: bytes = b"0\r\n\r\n") -> bytes:
-    """A request whose body comes in chunks."""
-    head = b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"
-    return head + b"".join(b"%x\r\n%b\r\n" % (len(p), p) for p in parts) + end
 
 
 async def test_the_application_is_told_what_was_asked(kind: HttpServer) -> None:
@@ -198,84 +188,6 @@ async def test_an_offer_to_change_the_protocol_is_declined(
         line.leave()
 
 
-AMBIGUOUS = {
-    "no host": b"POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
-    "two hosts": b"GET / HTTP/1.1\r\n" + HOST + HOST + b"\r\n",
-    "two lengths": post(b"x", b"Content-Length: 2\r\n"),
-    "no number": b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: +1\r\n\r\nx",
-    "below zero": b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: -1\r\n\r\nx",
-    "another coding": b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: gzip, chunked\r\n\r\n",
-    "coding in disguise": b"POST / HTTP/1.1\r\n"
-    + HOST
-    + b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
-    "two codings": b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n" * 2 + b"\r\n",
-    "space before the colon": b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length : 1\r\n\r\nx",
-    "no name": b"GET / HTTP/1.1\r\n" + HOST + b": x\r\n\r\n",
-    "nul": b"GET / HTTP/1.1\r\n" + HOST + b"X: a\0b\r\n\r\n",
-    "folded at once": b"GET / HTTP/1.1\r\n Host: localhost\r\n\r\n",
-    "spaces in the target": b"GET /a b HTTP/1.1\r\n" + HOST + b"\r\n",
-    "bytes in the target": b"GET /\xc3\xa9 HTTP/1.1\r\n" + HOST + b"\r\n",
-    "no http": b"hello\r\n\r\n",
-    "chunk size": chunked(end=b"zz\r\n\r\n"),
-    "negative chunk": chunked(end=b"-1\r\nx\r\n0\r\n\r\n"),
-    "longer than its chunk": chunked(end=b"1\r\nxy\r\n0\r\n\r\n"),
-}
-LEAN_REFUSES = {
-    "another version": b"GET / HTTP/0.9\r\n" + HOST + b"\r\n",
-    "folded": b"GET / HTTP/1.1\r\n" + HOST + b"X: a\r\n b\r\n\r\n",
-    "bare line feeds": b"GET / HTTP/1.1\nHost: localhost\n\n",
-    "a bare line feed": b"GET / HTTP/1.1\r\n" + HOST + b"X: a\nY: b\r\n\r\n",
-    "length and coding": post(b"0\r\n\r\n", b"Transfer-Encoding: chunked\r\n"),
-    "the same length twice": post(b"x", b"Content-Length: 1\r\n"),
-    "lines of trailers": chunked(end=b"0\r\n" + b"x: y\r\n" * 10_000),
-    "a chunk's extension": chunked(end=b"1;" + b"x" * 40_000 + b"\r\nx\r\n0\r\n\r\n"),
-}
-"""What h11 reads in one way, though others might read it in another."""
-
-
-@pytest.mark.parametrize("case", AMBIGUOUS)
-async def test_what_cannot_be_read_or_could_be_read_in_two_ways_is_refused(
-    kind: HttpServer, case: str
-) -> None:
-    echo = Echo()
-    async with serving(echo, kind) as server:
-        answer = await server.exchange(AMBIGUOUS[case] + post(b"smuggled"))
-    assert answer[:12] in (b"HTTP/1.1 400", b"HTTP/1.1 501", b"HTTP/1.1 505"), answer
-    assert answer.count(b"HTTP/1.1 ") == 1
-    assert b"connection: close" in answer
-    assert b"smuggled" not in echo.bodies
-
-
-@pytest.mark.parametrize("case", LEAN_REFUSES)
-async def test_lean_connections_refuse_more(case: str) -> None:
-    echo = Echo()
-    async with serving(echo, "lean") as server:
-        answer = await server.exchange(LEAN_REFUSES[case] + post(b"smuggled"))
-    assert answer[:12] in (b"HTTP/1.1 400", b"HTTP/1.1 505"), answer
-    assert answer.count(b"HTTP/1.1 ") == 1
-    assert echo.bodies in ([], [b""])
-
-
-async def test_what_follows_a_chunked_body_at_once_is_not_read(kind: HttpServer) -> None:
-    echo = Echo()
-    async with serving(echo, kind) as server:
-        line = await server.line()
-        line.writer.write(chunked(b"one") + post(b"two", CLOSE))
-        assert (await line.reply())[2] == b"one"
-        rest = await line.rest()
-        line.leave()
-    assert echo.bodies == ([b"one"] if kind == "lean" else [b"one", b"two"])
-    assert rest.endswith(b"two") is (kind == "stock")
-
-
-async def test_a_head_may_be_so_long(kind: HttpServer) -> None:
-    async with serving(Echo(), kind) as server:
-        long = b"X: " + b"y" * 12_000 + b"\r\n"
-        assert (await server.exchange(post(b"x", long, CLOSE))).startswith(b"HTTP/1.1 200")
-        endless = await server.exchange(b"GET / HTTP/1.1\r\nX: " + b"y" * 70_000)
-        assert endless.startswith(b"HTTP/1.1 431")
-
-
 async def test_leaving_is_noticed_at_once(kind: HttpServer) -> None:
     for how in ("reset", "half closed"):
         told: asyncio.Queue[Message] = asyncio.Queue()
@@ -380,19 +292,6 @@ async def test_an_application_that_fails_is_not_mistaken_for_one_that_answers(
     assert answer.startswith(b"HTTP/1.1 200" if started else b"HTTP/1.1 500")
     assert answer.endswith(b"half" if started else b"\r\n\r\n")
     assert "on purpose" in caplog.text
-
-
-@pytest.mark.parametrize("value", [b"a\r\nset-cookie: b", b"a\nb", b"a\0b"])
-async def test_a_header_cannot_pretend_to_be_two(kind: HttpServer, value: bytes) -> None:
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await whole_body(receive)
-        await send(start(200, (b"x", value)))
-        await send(part(b"Hello"))
-
-    async with serving(app, kind) as server:
-        answer = await server.exchange(post(b"x"))
-    assert answer.startswith(b"HTTP/1.1 500")
-    assert b"set-cookie" not in answer
 
 
 async def test_stopping_closes_idle_connections_and_lets_running_replies_end(

@@ -14,8 +14,8 @@ from llmrouter.dialects.gemini.interpreter import GeminiInterpreter
 from llmrouter.dialects.gemini.native import NativeCodec
 from llmrouter.dialects.interpreter import Interpreter
 from llmrouter.dialects.translation import TranslatingCodec
-from llmrouter.dialects.wire import Codec, RequestAddress
-from tests.dialects.translating import ANTHROPIC, NOW_S, OPENAI, Got
+from llmrouter.dialects.wire import Codec, RequestAddress, TargetFacts
+from tests.dialects.translating import ANTHROPIC, NOW_S, OPENAI, Got, Sent, openai_request
 
 GEMINI: Interpreter = GeminiInterpreter()
 NATIVE = NativeCodec()
@@ -102,3 +102,33 @@ def reply_of(stream: bytes) -> dict[str, Any]:
                 parts.append(part)
     candidate = {**last["candidates"][0], "content": {"parts": parts, "role": "model"}}
     return {**last, "candidates": [candidate]}
+
+
+PNG = "iVBORw0KGgo="
+CALL = {"functionCall": {"name": "get_depth", "args": {"lake": "Annecy"}}}
+RESULT = {"functionResponse": {"name": "get_depth", "response": {"output": "82 m"}}}
+USER = {"role": "user", "content": "hi"}
+PROVIDER = TargetFacts(provider="google")
+
+
+def sent(
+    codec: TranslatingCodec,
+    request: ChatRequest,
+    model: str = "gpt-5",
+    facts: TargetFacts = PROVIDER,
+) -> Sent:
+    """What a provider of this dialect is sent, without the model."""
+    outgoing = codec.encode(request, model, (), facts)
+    document = json.loads(outgoing.body)
+    document.pop("model", None)
+    return Sent(document, outgoing.losses, outgoing.notes)
+
+
+def to_openai(**members: Any) -> Sent:
+    """A Gemini client's request, for a provider that speaks Chat Completions."""
+    return sent(TO_OPENAI_PROVIDER, gemini_request(**members))
+
+
+def to_gemini(model: str = "gemini-3.8-flash", **members: Any) -> Sent:
+    """A chat client's request, for Gemini."""
+    return sent(FROM_OPENAI_CLIENT, openai_request(**members), model)
