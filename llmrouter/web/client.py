@@ -32,8 +32,7 @@ class AsgiClient:
 
     @property
     def pour(self) -> Take | None:
-        line = self._connection.line
-        return None if line is None else line.pour
+        return None
 
     async def body(self, limit_bytes: int) -> bytes:
         """The whole body, within its limit and its time."""
@@ -107,6 +106,10 @@ class LineClient(AsgiClient):
         self._connection = connection
         self._line = line
 
+    @property
+    def pour(self) -> Take:
+        return self._line.pour
+
     async def body(self, limit_bytes: int) -> bytes:
         if not self._line.is_read:
             return await self._arriving(limit_bytes)
@@ -119,9 +122,7 @@ class LineClient(AsgiClient):
         self._line.on_gone(partial(exchange.cut, "disconnected"))
 
     async def send(self, data: bytes) -> None:
-        if self._line.is_free:
-            self._line.write(data, is_last=False)
-        else:
+        if not self._line.pour(data):
             await super().send(data)
 
     async def end(self, data: bytes = b"") -> None:

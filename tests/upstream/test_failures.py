@@ -150,6 +150,28 @@ async def test_headers_have_their_own_clock(
         await provider.seen[0].gone.wait()
 
 
+@pytest.mark.parametrize("was_s", [0.2, 9.0])
+async def test_each_call_on_a_connection_has_its_own_time(
+    provider: Provider, upstream: HttpUpstream, was_s: float
+) -> None:
+    await fetch(upstream, call(provider.base_url, headers_s=was_s))
+    provider.on("m", hang())
+    error = await fault(upstream, call(provider.base_url, headers_s=0.3))
+    assert (error.kind, error.message) == ("timeout", "no headers within 0.3 s")
+    assert provider.connections == 1
+
+
+async def test_the_time_of_a_call_that_is_over_is_no_other_call_s(
+    provider: Provider, upstream: HttpUpstream
+) -> None:
+    await fetch(upstream, call(provider.base_url, headers_s=0.1))
+    provider.on("m", hang())
+    waiting = asyncio.create_task(fault(upstream, call(provider.base_url, headers_s=9.0)))
+    await asyncio.wait({waiting}, timeout=0.25)
+    assert not waiting.done()
+    waiting.cancel()
+
+
 async def test_a_body_has_no_clock_here(provider: Provider, upstream: HttpUpstream) -> None:
     more = asyncio.Event()
     provider.on("m", stream(more, "x"))
@@ -231,6 +253,16 @@ async def test_what_cannot_be_sent_is_said_without_the_key(
     error = await fault(upstream, call(url, headers=headers))
     assert error.kind == "connect"
     assert "sk-test" not in error.message + str(error)
+
+
+async def test_headers_that_were_sent_before_are_looked_at_again(
+    provider: Provider, upstream: HttpUpstream
+) -> None:
+    """The same bytes: once as two headers, once as one that pretends to be two."""
+    await fetch(upstream, call(provider.base_url, headers={"x-one": "1", "x-two": "2"}))
+    error = await fault(upstream, call(provider.base_url, headers={"x-one": "1\r\nx-two: 2"}))
+    assert (error.kind, error.phase) == ("connect", "send")
+    assert len(provider.seen) == 1
 
 
 @contextmanager

@@ -60,7 +60,9 @@ def bearer(key: str) -> dict[str, str]:
     return {"authorization": f"Bearer {key}"}
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "10.0.0.7:80", ""])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "10.0.0.7:80", "[::1", ""]
+)
 async def test_a_foreign_host_is_refused_everywhere(
     host: str, provider: Provider, router: RunningRouter
 ) -> None:
