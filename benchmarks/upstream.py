@@ -18,6 +18,9 @@ import uvloop
 CHUNKS = 500
 HELD_CHUNKS = 200
 HELD_EVERY_S = 0.05
+SLOTS = 50
+"""Held streams take turns within `HELD_EVERY_S`, so many in one event loop's step."""
+
 FIRST_TOKEN = b"word0"
 
 _STREAM_HEAD = (
@@ -92,11 +95,47 @@ def _broken() -> bytes:
     return head % len(body) + body
 
 
+class Beat:
+    """Sends the events of all held streams: one timer and one document for those of a slot."""
+
+    def __init__(self) -> None:
+        self._slots: list[dict[asyncio.Transport, int]] = [{} for _ in range(SLOTS)]
+        self._begun_s = 0.0
+        self._beats = 0
+
+    def join(self, transport: asyncio.Transport) -> None:
+        """Streams begin at a moment of their own, as they do when people begin them."""
+        if not any(self._slots):
+            self._begun_s, self._beats = asyncio.get_running_loop().time(), 0
+            self._set()
+        random.choice(self._slots)[transport] = HELD_CHUNKS
+
+    def _set(self) -> None:
+        self._beats += 1
+        due_s = self._begun_s + self._beats * HELD_EVERY_S / SLOTS
+        asyncio.get_running_loop().call_at(due_s, self._send)
+
+    def _send(self) -> None:
+        slot = self._slots[self._beats % SLOTS]
+        event = _chunk(_event({"content": f"@{time.time():.6f}@"}))
+        for transport, left in list(slot.items()):
+            slot[transport] = left - 1
+            if left and not transport.is_closing():
+                transport.write(event)
+                continue
+            del slot[transport]
+            if not transport.is_closing():
+                transport.write(_LAST)
+        if any(self._slots):
+            self._set()
+
+
 class Provider(asyncio.Protocol):
     """Answers each request as soon as it is whole."""
 
-    def __init__(self, replies: Replies) -> None:
+    def __init__(self, replies: Replies, beat: Beat) -> None:
         self._replies = replies
+        self._beat = beat
         self._received = bytearray()
         self._missing = 0  # bytes of the body, once the head was read
 
@@ -117,33 +156,19 @@ class Provider(asyncio.Protocol):
         body, self._received, self._missing = bytes(self._received), bytearray(), 0
         reply = self._replies.to(body[body.index(b"\r\n\r\n") + 4 :])
         if reply is None:
-            self._hold()
+            self._transport.write(_STREAM_HEAD + _FIRST)
+            self._beat.join(self._transport)
         else:
             self._transport.write(reply)
-
-    def _hold(self) -> None:
-        """Streams begin at a moment of their own, as they do when people begin them."""
-        self._transport.write(_STREAM_HEAD + _FIRST)
-        loop = asyncio.get_running_loop()
-        begun_s = loop.time() + random.random() * HELD_EVERY_S
-        loop.call_at(begun_s, self._send, begun_s, 0)
-
-    def _send(self, begun_s: float, number: int) -> None:
-        if self._transport.is_closing():
-            return
-        if number == HELD_CHUNKS:
-            self._transport.write(_LAST)
-            return
-        self._transport.write(_chunk(_event({"content": f"@{time.time():.6f}@"})))
-        due_s = begun_s + (number + 1) * HELD_EVERY_S
-        asyncio.get_running_loop().call_at(due_s, self._send, begun_s, number + 1)
 
 
 async def serve(port: int) -> None:
     """Answers until it is killed."""
-    replies = Replies()
+    replies, beat = Replies(), Beat()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Provider(replies), "127.0.0.1", port, backlog=4_096)
+    server = await loop.create_server(
+        lambda: Provider(replies, beat), "127.0.0.1", port, backlog=4_096
+    )
     await server.serve_forever()
 
 
