@@ -13,10 +13,11 @@ class Alarm:
     looks whether it was meant, and sleeps on if not.  What ringing does is for subclasses to say.
     """
 
-    __slots__ = ("_deadline_s", "_handle")
+    __slots__ = ("_deadline_s", "_handle", "_looks_at_s")
 
     def __init__(self) -> None:
         self._handle: asyncio.TimerHandle | None = None
+        self._looks_at_s = 0.0
         self._deadline_s: float | None = None
 
     @property
@@ -26,13 +27,16 @@ class Alarm:
 
     def set(self, seconds: float) -> None:
         """From now on so long."""
-        loop = asyncio.get_running_loop()
-        self._deadline_s = deadline_s = loop.time() + seconds
+        self.set_at(asyncio.get_running_loop().time() + seconds)
+
+    def set_at(self, deadline_s: float) -> None:
+        """Until then, by the event loop's clock."""
+        self._deadline_s = deadline_s
         if self._handle is None:
-            self._handle = loop.call_at(deadline_s, self._look)
-        elif self._handle.when() > deadline_s:
+            self._look_at(deadline_s)
+        elif self._looks_at_s > deadline_s:
             self._handle.cancel()
-            self._handle = loop.call_at(deadline_s, self._look)
+            self._look_at(deadline_s)
 
     def stop(self) -> None:
         """Nobody waits any more; the event loop's timer will find out."""
@@ -52,11 +56,14 @@ class Alarm:
         self._handle = None
         if self._deadline_s is None:
             return
-        loop = asyncio.get_running_loop()
-        if self._deadline_s > loop.time():
-            self._handle = loop.call_at(self._deadline_s, self._look)
+        if self._deadline_s > asyncio.get_running_loop().time():
+            self._look_at(self._deadline_s)
         else:
             self.ring()
+
+    def _look_at(self, deadline_s: float) -> None:
+        self._looks_at_s = deadline_s
+        self._handle = asyncio.get_running_loop().call_at(deadline_s, self._look)
 
 
 class Timer(Alarm):

@@ -13,7 +13,7 @@ from llmrouter.core.routing import AttemptKind, DialectName, Target
 from llmrouter.core.upstream import UpstreamCall
 from llmrouter.dialects.limits import within_output
 from llmrouter.dialects.wire import Codec, Dialect, TargetFacts
-from llmrouter.pipeline.attempt import Assignment
+from llmrouter.pipeline.assignment import Assignment
 from llmrouter.pipeline.estimator import Estimator
 from llmrouter.pipeline.ports import Keyring
 from llmrouter.policy.needs import key_variable

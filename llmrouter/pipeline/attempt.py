@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from llmrouter.core.chat.losses import translation_header
-from llmrouter.core.configuration import LimitsConfig, TimeoutsConfig
 from llmrouter.core.errors import AttemptError, Phase
 from llmrouter.core.events import (
     AttemptFailed,
@@ -20,18 +19,16 @@ from llmrouter.core.events import (
     AttemptStarted,
     AttemptSucceeded,
 )
-from llmrouter.core.records import record
-from llmrouter.core.requests import ChatRequest
-from llmrouter.core.routing import AttemptKind, AttemptOutcome, Target
+from llmrouter.core.routing import AttemptOutcome
 from llmrouter.core.upstream import Take, UpstreamCall, UpstreamReply
-from llmrouter.dialects.wire import Codec, Dialect, Observed, ReplyReader, TargetFacts
+from llmrouter.dialects.wire import Observed, ReplyReader
+from llmrouter.pipeline.assignment import Assignment
 from llmrouter.pipeline.capacity import Room
 from llmrouter.pipeline.clocks import OutOfTime, ReadingClocks
 from llmrouter.pipeline.costing import Costing
-from llmrouter.pipeline.estimator import Estimator
 from llmrouter.pipeline.exchange import Exchange
 from llmrouter.pipeline.ports import Upstream
-from llmrouter.pipeline.relay import relay
+from llmrouter.pipeline.relay import is_sign_of_life, relay
 from llmrouter.policy.failures import Verdict
 from llmrouter.policy.token_counts import count_by_length
 
@@ -51,30 +48,6 @@ RECORDED_LOSSES = 100
 
 
 T = TypeVar("T")
-
-
-@record
-class Assignment:
-    """Everything that one attempt needs to know.
-
-    ``deadline_us`` is when its whole time is up, in microseconds since the request was received.
-    """
-
-    n: int
-    kind: AttemptKind
-    target: Target
-    request: ChatRequest
-    call: UpstreamCall
-    codec: Codec
-    facts: TargetFacts
-    dialect: Dialect
-    dropped: tuple[str, ...]
-    notes: tuple[str, ...]
-    timeouts: TimeoutsConfig
-    limits: LimitsConfig
-    report_cost: bool
-    estimator: Estimator
-    deadline_us: int
 
 
 class Attempt:
@@ -219,16 +192,16 @@ class Attempt:
         """
         if self._at_end:
             return None
-        observed = self._reader.observed
+        observed, idle_s = self._reader.observed, self._assignment.timeouts.idle_s
         if pour is not None and not observed.done:
-            left = await self._in_time(
-                "stream", relay(self._incoming, self._reader, pour, self._heard)
-            )
+            relayed = relay(self._incoming, self._reader, pour, self._clocks, idle_s)
+            left = await self._in_time("stream", relayed)
             if left:
                 return left
         spoken = observed.output_characters
         content = await self._advance("stream")
-        self._heard(content, observed.output_characters != spoken)
+        if observed.output_characters != spoken or is_sign_of_life(content):
+            self._clocks.allow(idle_s)
         return content
 
     async def succeed(self) -> None:
@@ -310,11 +283,6 @@ class Attempt:
                 "too_slow", "first_token", f"about {tokens} tokens in the first {window_s:g} s"
             ) from None
         return content
-
-    def _heard(self, content: bytes, is_spoken: bool) -> None:
-        """Comments keep a connection alive, and say nothing of the model."""
-        if is_spoken or not content.startswith(b":"):
-            self._clocks.allow(self._assignment.timeouts.idle_s)
 
     async def _advance(self, phase: Phase) -> bytes:
         """Reads on, and gives what the client may have of it."""

@@ -12,7 +12,8 @@ from llmrouter.core.events import FallbackTaken, HedgeTaken, RetryWithheld
 from llmrouter.core.routing import AttemptKind, Candidate, Target
 from llmrouter.core.upstream import Take
 from llmrouter.pipeline.assigning import Task
-from llmrouter.pipeline.attempt import Assignment, Attempt
+from llmrouter.pipeline.assignment import Assignment
+from llmrouter.pipeline.attempt import Attempt
 from llmrouter.pipeline.capacity import Room, bounds_of, find_room
 from llmrouter.pipeline.exchange import Exchange, Reply
 from llmrouter.pipeline.means import Means

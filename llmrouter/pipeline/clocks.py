@@ -7,6 +7,7 @@ meant, and sleeps on if not.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
@@ -29,18 +30,18 @@ class ReadingClocks:
 
     def __init__(self, clock: Clock, *, until_us: int) -> None:
         """``until_us`` is when the attempt's whole time is up (monotonic)."""
-        self._clock = clock
-        self._until_us = until_us
-        self._phase_until_us = until_us
+        self._now_s = asyncio.get_running_loop().time
+        self._until_s = self._now_s() + (until_us - clock.monotonic_us()) / 1e6
+        self._phase_until_s = self._until_s
         self._timer: Timer | None = None  # until something has to be waited for
 
     def allow(self, seconds: float) -> None:
         """Starts the phase's clock anew, for what is being awaited, too."""
-        now_us = self._clock.monotonic_us()
-        self._phase_until_us = now_us + round(seconds * 1e6)
+        until_s = self._phase_until_s = self._now_s() + seconds
+        timer = self._timer
         # Otherwise whoever waits first sets it: what is there already needs none.
-        if self._timer is not None and self._timer.is_running:
-            self._timer.set((min(self._phase_until_us, self._until_us) - now_us) / 1e6)
+        if timer is not None and timer.is_running:
+            timer.set_at(min(self._until_s, until_s))
 
     async def wait(self, coming: Awaitable[T]) -> T:
         """What is to come, if it comes in time.  Raises `OutOfTime`, and what it raises."""
@@ -48,13 +49,12 @@ class ReadingClocks:
         if timer is None:
             timer = self._timer = Timer()
         if not timer.is_running:
-            until_us = min(self._phase_until_us, self._until_us)
-            timer.set((until_us - self._clock.monotonic_us()) / 1e6)
+            timer.set_at(min(self._phase_until_s, self._until_s))
         try:
             with timer:
                 return await coming
         except TimeoutError:
-            raise OutOfTime(is_total=self._until_us <= self._phase_until_us) from None
+            raise OutOfTime(is_total=self._until_s <= self._phase_until_s) from None
 
     def close(self) -> None:
         """Lets the timer go."""

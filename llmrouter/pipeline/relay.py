@@ -8,16 +8,19 @@ every stream whose connections are not ours, and comes back to it with the next 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from llmrouter.core.upstream import Take, UpstreamReply
 from llmrouter.dialects.wire import ReplyReader
-
-Heard = Callable[[bytes, bool], None]
-"""Told what came for the client, and whether the model has said more."""
+from llmrouter.pipeline.clocks import ReadingClocks
 
 
-async def relay(reply: UpstreamReply, reader: ReplyReader, pour: Take, heard: Heard) -> bytes:
+def is_sign_of_life(content: bytes) -> bool:
+    """Whether it says something of the model: comments only keep a connection alive."""
+    return not content.startswith(b":")
+
+
+async def relay(
+    reply: UpstreamReply, reader: ReplyReader, pour: Take, clocks: ReadingClocks, idle_s: float
+) -> bytes:
     """Passes on what arrives for as long as it can be poured; gives what could not be.
 
     Raises `AttemptError`, as reading part by part does.
@@ -29,10 +32,12 @@ async def relay(reply: UpstreamReply, reader: ReplyReader, pour: Take, heard: He
         nonlocal left
         spoken = observed.output_characters
         content = reader.feed(data)
-        heard(content, observed.output_characters != spoken)
+        if observed.output_characters != spoken or is_sign_of_life(content):
+            clocks.allow(idle_s)
         if content and not pour(content):
             left = content
-        return not (left or observed.done)
+            return False
+        return not observed.done
 
     await reply.flow(take)
     return left

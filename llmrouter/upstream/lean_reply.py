@@ -96,11 +96,11 @@ class IncomingReply:
 
     def feed(self, data: bytes) -> None:
         """Takes what arrived."""
-        self.progress.received(data)
         if self._is_parsed:
             self.keeps_alive = False  # there is more than the reply
             return
         if not self.has_head:
+            self.progress.received(data)
             if not self._fed_bytes and not data.startswith(b"H"):
                 self.fail(httpx.RemoteProtocolError(_foreign(data)))
                 return

@@ -67,8 +67,11 @@ class Reply:
             self._shape = self._recognise(data)
         given: list[bytes] = []
         try:
+            parts = self._shape.feed(data)
+            if isinstance(parts, tuple):
+                return b"".join(parts)
             # One by one: what stands before a fault is kept.
-            for part in self._shape.feed(data):
+            for part in parts:
                 given.append(part)  # noqa: PERF402
         except AttemptError as fault:
             if not (given and self.observed.first_token):
