@@ -100,6 +100,12 @@ def _print(comparison: Comparison) -> None:
         click.secho(wrapped(f"! {warning}", indent=0), fg="yellow")
     if not any(shift.is_notable for shift in comparison.traffic):
         click.echo("the traffic of both was alike in " + ", ".join(_alike(comparison)))
+    for outcome in (before, after):
+        if outcome.sampled is not None:
+            click.echo(
+                f"version {outcome.version}: latency, fallbacks, categories and traffic are those "
+                f"of {outcome.sampled:,} requests drawn by lot"
+            )
     click.echo("[ ] are 95 % intervals; * marks a change whose interval leaves out none at all")
 
 
@@ -171,6 +177,7 @@ def _outcome_document(outcome: VersionOutcome) -> dict[str, Any]:
     return {
         "version": outcome.version,
         "requests": outcome.requests,
+        "sampled": outcome.sampled,
         "first_at": show_time(outcome.first_us),
         "last_at": show_time(outcome.last_us),
         "unknown_costs": outcome.cost.unknown,

@@ -81,6 +81,8 @@ class VersionOutcome:
     """What the ledger says of one version's live requests.
 
     ``shares``, ``quantiles`` and ``traffic`` are by name; a mixture counts requests by kind.
+    ``sampled``: so many requests, drawn by lot, are what quantiles, mixtures and fallbacks rest
+    on; None where it is all of them.
     """
 
     version: int
@@ -92,6 +94,7 @@ class VersionOutcome:
     quantiles: Mapping[str, Quantile]
     categories: Mapping[str, int]
     traffic: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    sampled: int | None = None
 
 
 @record

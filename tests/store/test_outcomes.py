@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from llmrouter.core.ledger import RequestRecord
 from llmrouter.policy.version_comparison import Count, Sums, compare_versions
 from llmrouter.store.opening import Store
@@ -102,3 +104,25 @@ async def test_a_version_that_fails_more_is_told_from_traffic_that_is_another(
     (warning,) = found.warnings
     assert warning.startswith("the keys that asked changed: 100% of the requests would have to")
     assert warning.endswith("most of all alpha, from 100% to 0%")
+
+
+async def test_of_many_requests_a_sample_stands_for_latency_and_traffic(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("llmrouter.store.queries.outcomes.SAMPLE", 100)
+    made = [
+        answered(store.ids.next(), duration_us=1 + n, cost_nusd=1, key_id=f"k{n % 2}")
+        for n in range(400)
+    ]
+    await keep(store, *(of_version(one, 11) for one in made))
+    found = await store.reader.version_outcome(11)
+    assert found.requests == found.cost.n == found.shares["error_rate"].n == 400
+    assert found.sampled is not None
+    assert 50 < found.sampled < 150
+    median = found.quantiles["latency_p50"]
+    assert median.n == sum(found.categories.values()) == found.sampled
+    assert median.low_us is not None
+    assert median.high_us is not None
+    assert median.low_us <= 200 <= median.high_us
+    assert set(found.traffic["key"]) == {"k0", "k1"}
+    assert await store.reader.version_outcome(11) == found
