@@ -6,11 +6,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, ValidationError
-from jsonschema.validators import validator_for
-from referencing import Registry
-from referencing.exceptions import Unresolvable
 
 from llmrouter.core.chat.deltas import Delta, Finished, Reply, fold
 from llmrouter.core.chat.losses import Losses
@@ -152,29 +147,15 @@ def _answer(reply: Reply) -> Answer:
 def _arguments_fault(call: AskedTool, tool: Tool) -> str | None:
     if tool.kind == "custom":
         return None
-    return _json_fault(call.arguments or "{}", tool.parameters or {"type": "object"})
+    return _schema_fault(call.arguments or "{}", tool.parameters or {"type": "object"})
 
 
 def _output_fault(text: str, output: JsonObject | JsonSchema) -> str | None:
     schema = output.schema if isinstance(output, JsonSchema) else {"type": "object"}
-    return _json_fault(text, schema)
+    return _schema_fault(text, schema)
 
 
-def _json_fault(text: str, schema: Mapping[str, Any]) -> str | None:
-    """What keeps a text from being JSON of a schema.  A schema that is none itself, or refers to
-    somewhere else, forbids nothing: nothing is ever fetched."""
-    try:
-        document = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return "is no JSON"
-    rules = dict(schema)
-    kind = validator_for(rules, default=Draft202012Validator)
-    try:
-        kind.check_schema(rules)
-        kind(rules, registry=Registry()).validate(document)
-    except ValidationError as error:
-        where = ".".join(str(step) for step in error.absolute_path)
-        return f"{where or 'it'}: {error.message}"[:300]
-    except (SchemaError, Unresolvable, RecursionError):
-        return None
-    return None
+def _schema_fault(text: str, schema: Mapping[str, Any]) -> str | None:
+    from llmrouter.replay.schemas import json_fault  # it says why it is loaded late
+
+    return json_fault(text, schema)

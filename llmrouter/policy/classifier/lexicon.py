@@ -164,6 +164,7 @@ def load_lexicon(files: Iterable[str] = (*BASE_FILES, *TOPIC_FILES)) -> Lexicon:
     beginnings: dict[str, tuple[str, ...]] = {}
     spaceless: dict[str, tuple[str, ...]] = {}
     topics: set[str] = set()
+    shared: dict[tuple[str, ...], tuple[str, ...]] = {}  # a few hundred stand for all the words
     for name in files:
         for concept, _, entries in read_entries(read_file(name)):
             if name in TOPIC_FILES:
@@ -176,7 +177,8 @@ def load_lexicon(files: Iterable[str] = (*BASE_FILES, *TOPIC_FILES)) -> Lexicon:
                 for word in words:
                     known = index.get(word, ())
                     if concept not in known:
-                        index[word] = (*known, concept)
+                        concepts = (*known, concept)
+                        index[word] = shared.setdefault(concepts, concepts)
     longer: dict[str, tuple[str, ...]] = {}
     for phrase in whole:
         first, second, rest = (*phrase.split(" ", 2), "", "")[:3]
