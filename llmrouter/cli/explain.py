@@ -66,7 +66,7 @@ async def _explained(text: str, *, tools: bool, model: str | None) -> dict[str, 
     await Pipeline(stages, ()).advance(exchange)
     if exchange.error is not None:
         raise exchange.error
-    return {**show_explanation(exchange), "stage_us": exchange.stage_us}
+    return {**show_explanation(exchange), "stage_us": exchange.stage_us()}
 
 
 def _show_classification(explanation: Mapping[str, Any]) -> None:

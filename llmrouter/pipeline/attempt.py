@@ -368,7 +368,6 @@ class Attempt:
         if observed is None:
             return facts
         reply = self._incoming
-        ids = (reply.headers.get(name) for name in PROVIDER_REQUEST_ID_HEADERS)
         return facts | {
             "http_status": reply.status,
             "connect_us": reply.connect_us,
@@ -376,7 +375,7 @@ class Attempt:
             "raw_usage": observed.raw_usage,
             "finish_reason": observed.finish_reason,
             "response_model": observed.response_model,
-            "provider_request_id": next((i[:200] for i in ids if i), None),
+            "provider_request_id": _request_id(reply),
             "notes": tuple(self._notes(reply, observed)),
         }
 
@@ -388,3 +387,11 @@ class Attempt:
             yield "conn_retry"
         if self._exchange.has_left and self._exchange.drain_s > 0:
             yield "drained"
+
+
+def _request_id(reply: UpstreamReply) -> str | None:
+    """By what the provider knows the call."""
+    for name in PROVIDER_REQUEST_ID_HEADERS:
+        if request_id := reply.headers.get(name):
+            return request_id[:200]
+    return None

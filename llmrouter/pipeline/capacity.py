@@ -7,7 +7,6 @@ handed to the one it was waited for by, so that nobody who comes later takes it.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -47,13 +46,13 @@ class Capacity:
     """Counts attempts by provider and by target, and keeps the queues."""
 
     def __init__(self) -> None:
-        self._taken: Counter[str] = Counter()
+        self._taken: dict[str, int] = {}
         self._queues: dict[str, dict[_Waiter, None]] = {}
         """By provider, since a place at one target may be room for another."""
 
     def taken(self, name: str) -> int:
         """Attempts under way at a provider, or at a target (``provider/model``)."""
-        return self._taken[name]
+        return self._taken.get(name, 0)
 
     def queued(self, target: Target) -> int:
         """Requests that wait for room at a target."""
@@ -63,7 +62,7 @@ class Capacity:
     def try_enter(self, target: Target, bounds: Bounds) -> Room | None:
         """A place at once, or None."""
         for name, most in bounds.items():
-            if self._taken[name] >= most:
+            if self._taken.get(name, 0) >= most:
                 return None
         return self._seat(target)
 
@@ -89,19 +88,21 @@ class Capacity:
     def free(self, target: Target) -> None:
         """Gives a place back: to the first one that waits and has room everywhere."""
         for name in (target.provider, target.name):
-            self._taken[name] -= 1
-            if not self._taken[name]:
+            left = self._taken[name] - 1
+            if left:
+                self._taken[name] = left
+            else:
                 del self._taken[name]
         for waiter in tuple(self._queues.get(target.provider, ())) if self._queues else ():
             if waiter.admitted.done():
                 continue
-            if all(self._taken[name] < most for name, most in waiter.bounds.items()):
+            if all(self.taken(name) < most for name, most in waiter.bounds.items()):
                 self._seat(waiter.target)
                 waiter.admitted.set_result(True)
 
     def _seat(self, target: Target) -> Room:
-        self._taken[target.provider] += 1
-        self._taken[target.name] += 1
+        for name in (target.provider, target.name):
+            self._taken[name] = self._taken.get(name, 0) + 1
         return Room(self, target)
 
 

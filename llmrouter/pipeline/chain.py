@@ -102,8 +102,9 @@ class Chain:
         room = await self._room(step.target)
         if room is None:
             return PassedOver("at_capacity")
+        remaining_s = self._remaining_s()
         hindrance = means.availability.take_permit(
-            exchange, step.target, self._breaker(step.target), self._remaining_s()
+            exchange, step.target, self._breaker(step.target), remaining_s
         )
         if hindrance is not None:
             room.leave()

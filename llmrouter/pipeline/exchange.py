@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, overload
 
 from llmrouter.core.clock import Clock
@@ -149,9 +150,9 @@ class Exchange:
         self.translation: str | None = None
         self.upstream_us = 0
         """How long at least one attempt was under way."""
-        self.stages: list[StageTime] = []
-        """Those that are over."""
-        self._stage_began_us = 0
+        self.ended_us: list[tuple[str, int]] = []
+        """Which stage ended when, since the request was received; without a name, that the first
+        of some began.  See `stages`."""
         self.breaker_rows: dict[tuple[str, str], BreakerRow] = {}
         self.drain_s = 0.0
         """How long the attempt under way may go on after the client has left."""
@@ -179,20 +180,21 @@ class Exchange:
         """Microseconds since the request was received."""
         return self.clock.monotonic_us() - self._start_us
 
-    def begin_stages(self) -> None:
-        """The first of some stages begins now."""
-        self._stage_began_us = self.elapsed_us()
-
-    def end_stage(self, name: str) -> None:
-        """A stage has ended now, and the next one begins."""
-        began_us = self._stage_began_us
-        self._stage_began_us = ended_us = self.elapsed_us()
-        self.stages.append(StageTime(name, began_us, ended_us - began_us))
-
     @property
-    def stage_us(self) -> dict[str, int]:
-        """How long each stage took that is over."""
-        return {stage.name: stage.duration_us for stage in self.stages}
+    def stages(self) -> tuple[StageTime, ...]:
+        """The stages that are over."""
+        pairs = pairwise(self.ended_us)
+        return tuple(StageTime(name, was, ended - was) for (_, was), (name, ended) in pairs if name)
+
+    def stage_us(self, from_us: int = 0) -> dict[str, int]:
+        """How long each stage took that is over, of those that took at least so long."""
+        times: dict[str, int] = {}
+        began_us = 0
+        for name, ended_us in self.ended_us:
+            if ended_us - began_us >= from_us and name:
+                times[name] = ended_us - began_us
+            began_us = ended_us
+        return times
 
     def emit(self, data: EventData) -> int:
         """Records that something happened, now: so many microseconds after the request came."""

@@ -59,12 +59,13 @@ class Pipeline:
     async def advance(self, exchange: Exchange) -> None:
         """Runs the forward stages until there is a reply; an error becomes the reply."""
         try:
-            exchange.begin_stages()
+            elapsed_us, ended_us = exchange.elapsed_us, exchange.ended_us
+            ended_us.append(("", elapsed_us()))
             for stage in self._forward:
                 try:
                     await stage(exchange)
                 finally:
-                    exchange.end_stage(stage.name)
+                    ended_us.append((stage.name, elapsed_us()))
                 if exchange.has("reply"):
                     return
         except RouterError as error:
@@ -122,7 +123,8 @@ class Pipeline:
                 await self._turnstile.wait()
             except asyncio.CancelledError as error:
                 cancelled = error
-        exchange.begin_stages()
+        ended_us = exchange.ended_us
+        ended_us.append(("", exchange.elapsed_us()))
         for stage in self._closing:
             try:
                 await stage(exchange)
@@ -136,7 +138,7 @@ class Pipeline:
                 failure = _fault(exchange)
                 break
             finally:
-                exchange.end_stage(stage.name)
+                ended_us.append((stage.name, exchange.elapsed_us()))
         if cancelled is not None:
             raise cancelled
         return failure

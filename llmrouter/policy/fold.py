@@ -113,6 +113,21 @@ LATER: Final = frozenset({AttemptRepriced, RequestRecovered})
 """Their moment is not the request's, but that of who came back to it."""
 
 
+class _NothingClassified(NamedTuple):
+    """What a request's row says of its category before it has one."""
+
+    category: None = None
+    decided_by: None = None
+    mode: None = None
+    duration_us: None = None
+
+
+_NOT_VALIDATED: Final = RequestValidated(
+    requested_model=None, stream=False, messages=0, body_bytes=0
+)
+_NOT_CLASSIFIED: Final = _NothingClassified()
+
+
 def fold_request(
     request_id: int, events: Sequence[Event]
 ) -> tuple[RequestRow, tuple[AttemptRow, ...]]:
@@ -217,8 +232,8 @@ def _attempt_row(request_id: int, facts: _Facts, n: int) -> AttemptRow:
 
 
 def _request_row(request_id: int, facts: _Facts, attempts: tuple[AttemptRow, ...]) -> RequestRow:
-    received, validated = facts.received, facts.validated
-    classified, finished = facts.classified, facts.finished
+    received, finished = facts.received, facts.finished
+    validated, classified = facts.validated or _NOT_VALIDATED, facts.classified or _NOT_CLASSIFIED
     serving = _serving(finished, attempts)
     # What a crash cut off may have been billed without a trace.
     cost = UNKNOWN_COST if finished is None else _cost(attempts)
@@ -231,23 +246,23 @@ def _request_row(request_id: int, facts: _Facts, attempts: tuple[AttemptRow, ...
         endpoint=received.endpoint,
         dialect=received.dialect,
         purpose=received.purpose,
-        stream=validated is not None and validated.stream,
+        stream=validated.stream,
         ending=finished.ending if finished else "abandoned",
         http_status=finished.http_status if finished else STATUS_UNSEEN,
         attempts=len(attempts),
         duration_us=finished.duration_us if finished else facts.last_dt_us,
         key_id=received.key_id,
         client_request_id=received.client_request_id,
-        conversation_id=validated.conversation_id if validated else None,
-        requested_model=validated.requested_model if validated else None,
-        category=classified.category if classified else None,
-        decided_by=classified.decided_by if classified else None,
-        mode=classified.mode if classified else None,
+        conversation_id=validated.conversation_id,
+        requested_model=validated.requested_model,
+        category=classified.category,
+        decided_by=classified.decided_by,
+        mode=classified.mode,
         provider=serving.provider if serving else None,
         model=serving.model if serving else None,
         error_class=finished.error_class if finished else None,
         first_token_us=_first_token_us(facts, serving),
-        classify_us=classified.duration_us if classified else None,
+        classify_us=classified.duration_us,
         overhead_us=finished.overhead_us if finished else None,
         input_tokens=used.input_tokens,
         output_tokens=used.output_tokens,

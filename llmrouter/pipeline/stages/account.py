@@ -48,7 +48,7 @@ class Account:
                 served_by=exchange.served_by,
                 error_class=error.code if error else None,
                 code=error.code if error else None,
-                stage_us={name: us for name, _, us in exchange.stages if us >= TOLD_FROM_US},
+                stage_us=exchange.stage_us(TOLD_FROM_US),
             )
         )
         request, attempts = fold_request(exchange.id, exchange.events)

@@ -29,7 +29,7 @@ class Tell:
                 request=record.request,
                 attempts=record.attempts,
                 events=record.events,
-                stages=tuple(exchange.stages),
+                stages=exchange.stages,
                 trace=exchange.trace,
                 addresses={
                     attempt.provider: providers[attempt.provider].base_url
