@@ -7,10 +7,9 @@ import logging
 from collections.abc import Awaitable
 
 from llmrouter.core.configuration import BreakerConfig
-from llmrouter.core.errors import AttemptError, RouterError, StreamBroken
+from llmrouter.core.errors import AttemptError, RouterError
 from llmrouter.core.events import FallbackTaken, HedgeTaken, RetryWithheld
 from llmrouter.core.routing import AttemptKind, Candidate, Target
-from llmrouter.core.upstream import Take
 from llmrouter.pipeline.assigning import Task
 from llmrouter.pipeline.assignment import Assignment
 from llmrouter.pipeline.attempt import Attempt
@@ -19,6 +18,7 @@ from llmrouter.pipeline.exchange import Exchange, Reply
 from llmrouter.pipeline.means import Means
 from llmrouter.pipeline.ports import ClientGone
 from llmrouter.pipeline.race import Patience, Race
+from llmrouter.pipeline.streamed_answer import StreamedAnswer
 from llmrouter.policy.exhausted import FailedAttempt, chain_failure
 from llmrouter.policy.failures import Verdict, judge, refused_needs
 from llmrouter.policy.fallback import Failed, PassedOver, PlanEnd, Try, fallback_plan
@@ -174,7 +174,7 @@ class Chain:
         exchange.served_target = attempt.target
         exchange.translation = attempt.translation
         exchange.reply = (
-            Reply(200, attempt.content_type, relay=_StreamRelay(self, attempt, content))
+            Reply(200, attempt.content_type, relay=StreamedAnswer(self, attempt, content))
             if exchange.request.stream
             else Reply(200, attempt.content_type, content)
         )
@@ -365,40 +365,3 @@ class Chain:
 
     def _remaining_s(self) -> float:
         return max(0.0, (self._deadline_us - self._exchange.elapsed_us()) / 1e6)
-
-
-class _StreamRelay:
-    """The rest of a stream, after its first token; see `llmrouter.pipeline.exchange.Relay`."""
-
-    def __init__(self, chain: Chain, attempt: Attempt, first: bytes) -> None:
-        self._chain = chain
-        self._attempt = attempt
-        self._first: bytes | None = first
-
-    @property
-    def terminator(self) -> bytes:
-        return self._attempt.terminator
-
-    @property
-    def drain_bytes(self) -> int:
-        return self._attempt.drain_bytes
-
-    async def next_part(self, pour: Take | None) -> bytes | None:
-        if self._first is not None:
-            first, self._first = self._first, None
-            return first
-        try:
-            part = await self._attempt.next_part(pour)
-            if part is None:
-                await self._attempt.succeed()
-        except AttemptError as error:
-            verdict = await self._chain.book_failure(self._attempt, error)
-            raise StreamBroken(
-                f"The answer of {self._attempt.target.name} broke off ({verdict.reason}); "
-                "what arrived so far is incomplete.",
-            ) from error
-        return part
-
-    async def abandon(self, reason: str) -> None:
-        self._chain.release(self._attempt)
-        await self._attempt.abandon(reason)
