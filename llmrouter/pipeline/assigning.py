@@ -52,7 +52,7 @@ class Assigner:
 
     def assign(self, task: Task, table: RoutingTable) -> Assignment:
         """The call, ready to be sent."""
-        target = task.target
+        target, timeouts, remaining_s = task.target, task.timeouts, task.remaining_s
         provider = table.config.providers[target.provider]
         dialect = self.dialects[provider.dialect]
         codec = self.codec(task.request.dialect, provider.dialect)
@@ -63,12 +63,13 @@ class Assigner:
         limits = table.limits(target, task.route)
         variable = key_variable(provider, target.account)
         key = self.keyring.key(variable) if variable else None
+        headers = outgoing.headers
         call = UpstreamCall(
             url=provider.base_url + outgoing.path,
-            headers={**outgoing.headers, **(dialect.credentials(key) if key else {})},
+            headers={**headers, **dialect.credentials(key)} if key else headers,
             body=outgoing.body,
-            connect_s=min(task.timeouts.connect_s, task.remaining_s),
-            headers_s=min(task.timeouts.headers_s, task.remaining_s),
+            connect_s=min(timeouts.connect_s, remaining_s),
+            headers_s=min(timeouts.headers_s, remaining_s),
             ca_file=provider.ca_file,
             max_body_bytes=limits.response_body_bytes,
         )
@@ -83,7 +84,7 @@ class Assigner:
             dialect=dialect,
             dropped=outgoing.losses,
             notes=(*notes, *outgoing.notes),
-            timeouts=task.timeouts,
+            timeouts=timeouts,
             limits=limits,
             report_cost=task.kind == "chat" and table.config.routing.report_cost_in_usage,
             deadline_us=task.deadline_us,

@@ -50,6 +50,8 @@ class Losses:
     @property
     def notes(self) -> tuple[str, ...]:
         """One line for a person about each field, dropped ones first."""
+        if not self._dropped and not self._assumed:
+            return ()
         lines = [
             f"{field}: {why}" for field, why in (*self._dropped.items(), *self._assumed.items())
         ]
