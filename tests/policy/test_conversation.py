@@ -90,6 +90,12 @@ def test_other_first_words_are_another_conversation(other: ChatRequest) -> None:
     assert known_as(other) != known_as(request(SYSTEM, HELLO))
 
 
+@pytest.mark.parametrize("turns", range(1, 8))
+def test_a_conversation_keeps_its_name_as_it_goes_on(turns: int) -> None:
+    said = [Turn("user", f"{n}. question") for n in range(turns)]
+    assert known_as(request(SYSTEM, HELLO, *said)) == known_as(request(SYSTEM, HELLO))
+
+
 def test_the_moment_in_an_agents_envelope_does_not_matter() -> None:
     at_ten = Turn("user", "[Fri 2026-11-20 10:00 UTC] hello")
     at_noon = Turn("user", "[Fri 2026-11-20 12:00 UTC] hello")

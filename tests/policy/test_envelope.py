@@ -308,3 +308,8 @@ def test_no_text_takes_more_than_linear_time(mark: str) -> None:
 
 def _role(name: str) -> Role:
     return "system" if name == "system" else "developer"
+
+
+def test_of_a_very_long_text_the_beginning_and_the_end_are_kept() -> None:
+    text = open_envelope("a" * 50_000 + "z" * 50_000).text
+    assert text == "a" * 30_000 + "\n" + "z" * 10_000

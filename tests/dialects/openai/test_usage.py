@@ -30,6 +30,17 @@ def classes(
         pytest.param({"prompt_tokens": 10, "completion_tokens": 5}, classes(10, 5), id="plain"),
         pytest.param(
             {
+                "prompt_tokens": 10,
+                "completion_tokens": 5,
+                "cached_tokens": 7,
+                "num_cached_tokens": 6,
+                "prompt_tokens_details": {"cached_tokens": 4},
+            },
+            classes(6, 5, read=4),
+            id="of rival spellings OpenAI's, wherever it stands",
+        ),
+        pytest.param(
+            {
                 "prompt_tokens": 100,
                 "completion_tokens": 50,
                 "total_tokens": 150,
