@@ -29,8 +29,9 @@ UnitClass = Literal[
 """What is billed: classes of tokens as `llmrouter.core.usage.Usage` tells them apart, searches one
 by one, and the request itself."""
 
-ServiceTier = Literal["standard", "batch", "flex", "priority", "fast"]
-"""How fast a provider answers, where that has a price; ``fast`` is Anthropic's fast mode."""
+ServiceTier = Literal["standard", "batch", "flex", "priority", "fast", "us"]
+"""How fast or where a provider answers, as far as that has a price; Anthropic's are ``fast``, its
+fast mode, and ``us``, the standard service inside the United States."""
 
 STANDARD_SERVICE: Final = "standard"
 

@@ -17,6 +17,7 @@ from llmrouter.policy.pricing import (
     cost_of,
     rates_from_config,
 )
+from llmrouter.policy.stated_prices import built_in_prices
 from tests.prices import charging
 
 PRICE = charging(
@@ -153,3 +154,32 @@ def test_an_unknown_price_stays_unknown_and_a_free_one_is_free() -> None:
         "input_image",
     }
     assert {rate.nusd_per_million_units for rate in rates} == {0}
+
+
+@pytest.mark.parametrize("input_tokens", [1_000, 1_000_000])
+@pytest.mark.parametrize(
+    "model",
+    [
+        "claude-sonnet-4-6",
+        "claude-haiku-5-5",
+        "claude-sonnet-5-5",
+        "claude-opus-5-5",
+        "claude-fable-5-1",
+    ],
+)
+def test_inside_the_united_states_anthropics_tokens_cost_a_tenth_more(
+    model: str, input_tokens: int
+) -> None:
+    """https://docs.aws.amazon.com/claude-platform/latest/userguide/data-residency.html"""
+    (card,) = [card for card in built_in_prices() if card.model == model]
+    usage = Usage(
+        uncached_input_tokens=input_tokens,
+        cache_read_tokens=1_000,
+        cache_write_tokens=1_000,
+        cache_write_1h_tokens=1_000,
+        text_output_tokens=1_000,
+    )
+    anywhere = cost_of(usage, card)
+    assert anywhere is not None
+    assert cost_of(usage, card, "us") == anywhere * 11 // 10
+    assert cost_of(usage, card, "fast_us") is None

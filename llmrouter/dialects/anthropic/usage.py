@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from llmrouter.core.prices import STANDARD_SERVICE
 from llmrouter.core.usage import NUSD_PER_USD, Usage, nusd_from_usd, sum_of_known
 from llmrouter.dialects.service_tiers import read_service_tier
 
 _MOST_TOKENS = 2**40
 """Beyond this a count is a mistake."""
+
+_ANYWHERE = frozenset({"global", "not_available"})
+"""Where ``inference_geo`` names no geography; the second word is that of models before it."""
 
 
 def merge_usage(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
@@ -46,11 +50,18 @@ def read_usage(document: Mapping[str, Any]) -> Usage:
 
 
 def read_tier(document: Mapping[str, Any]) -> str | None:
-    """At which service the tokens were made.  Fast mode is charged apart, and told apart
-    (https://platform.claude.com/docs/en/build-with-claude/fast-mode)."""
-    if document.get("speed") == "fast":
-        return "fast"
-    return read_service_tier(document.get("service_tier"))
+    """At which service the tokens were made.
+
+    Fast mode (https://platform.claude.com/docs/en/build-with-claude/fast-mode) and work inside a
+    geography (https://platform.claude.com/docs/en/manage-claude/data-residency) are charged apart:
+    a geography's own word stands for its standard service, and behind the word of any other.
+    """
+    fast = document.get("speed") == "fast"
+    tier = "fast" if fast else read_service_tier(document.get("service_tier"))
+    geography = read_service_tier(document.get("inference_geo"))
+    if geography is None or geography in _ANYWHERE:
+        return tier
+    return geography if tier is None or tier == STANDARD_SERVICE else f"{tier}_{geography}"
 
 
 def read_cost_nusd(document: Mapping[str, Any]) -> int | None:
