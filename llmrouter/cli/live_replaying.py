@@ -9,8 +9,7 @@ from typing import Any
 
 import click
 
-from llmrouter.cli.ledger import database
-from llmrouter.cli.replaying import kept, order_document, somewhere
+from llmrouter.cli.replaying import holds_alone, kept, order_document, somewhere
 from llmrouter.core.clock import SystemClock
 from llmrouter.core.replay import LiveAsked, ReplayAsked, ReplayRow
 from llmrouter.pipeline.estimator import Estimator
@@ -45,9 +44,8 @@ async def sent_on(number: int, wanted: LiveAsked, progress: Progress) -> ReplayR
     options = options_of(wanted)
 
     async def here(replays: Replays, store: Store) -> ReplayRow:
-        alone = database(read_settings()).path is not None  # whoever opens a file holds it alone
         now_us = SystemClock().now_us()
-        row = resumable_live(await replays.log.get(number), number, now_us, alone=alone)
+        row = resumable_live(await replays.log.get(number), number, now_us, alone=holds_alone())
         order = read_order(row.options).going_on(options)
         await store.replays.end(number, "running")
         async with sending(replays, store) as live:

@@ -47,7 +47,8 @@ async def resumed(number: int, progress: Progress) -> ReplayRow:
     """Goes on with a replay that was interrupted."""
 
     async def here(replays: Replays, store: Store) -> ReplayRow:
-        row = resumable(await replays.log.get(number), number, SystemClock().now_us())
+        now_us = SystemClock().now_us()
+        row = resumable(await replays.log.get(number), number, now_us, alone=holds_alone())
         await store.replays.end(number, "running")
         return await _run(replays, store, row, progress)
 
@@ -128,6 +129,11 @@ async def kept(replays: Replays, number: int) -> ReplayRow:
     if row is None:
         fail(f"replay {number} is gone")
     return row
+
+
+def holds_alone() -> bool:
+    """Whether who has opened the ledger for writing is the only one: so it is with a file."""
+    return database(read_settings()).path is not None
 
 
 async def somewhere(

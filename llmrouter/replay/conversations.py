@@ -15,8 +15,9 @@ REMEMBERED_WITHIN_US: Final = 3_000_000
 """A turn is remembered once it is in the ledger, which takes until after its own end.  A decision
 that was made meanwhile says itself which turn it knew of."""
 
-MAX_CONVERSATIONS: Final = 50_000
-"""About 30 MB; one that is forgotten is looked up again."""
+MAX_CONVERSATIONS: Final = 10_000
+"""Some 10 MB; one that is forgotten is looked up again.  More than wait in `llmrouter.replay.world`
+at once, so that none is forgotten before its request is decided."""
 
 
 Told = Mapping[str, Mapping[str, Any]]

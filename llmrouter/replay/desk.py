@@ -197,26 +197,26 @@ def read_result(document: Mapping[str, Any]) -> ReplayResult:
     return ReplayResult(**{**document, "flags": tuple(document["flags"])})
 
 
-def resumable(row: ReplayRow | None, number: int, now_us: int) -> ReplayRow:
-    """The replay, if it can be gone on with.  Raises `NotFound` and `Conflict`."""
+def resumable(row: ReplayRow | None, number: int, now_us: int, *, alone: bool = False) -> ReplayRow:
+    """The replay, if it can be gone on with.  Raises `NotFound` and `Conflict`.
+
+    ``alone``: nobody else can be running it, since we hold the ledger.
+    """
     if row is None:
         raise NotFound(f"there is no replay {number}", code="replay_not_found")
     if row.state == "finished":
         raise Conflict(f"replay {number} is finished", code="replay_finished")
     if row.kind != "offline":
         raise Conflict(f"replay {number} is a live one; resume it with --live", code="replay_live")
-    if row.state == "running" and now_us - row.updated_us < STALE_US:
-        raise Conflict(f"replay {number} is running", code="replay_running")
+    if not alone:
+        _check_silent(row, now_us)
     return row
 
 
 def resumable_live(
     row: ReplayRow | None, number: int, now_us: int, *, alone: bool = False
 ) -> ReplayRow:
-    """The same for a live replay, which is gone on with also after its money was used up.
-
-    ``alone``: nobody else can be running it, since we hold the ledger.
-    """
+    """The same for a live replay, which is gone on with also after its money was used up."""
     if row is None:
         raise NotFound(f"there is no replay {number}", code="replay_not_found")
     if row.kind != "live":
@@ -224,12 +224,20 @@ def resumable_live(
             f"replay {number} sent nothing; only live replays are resumed with --live",
             code="replay_offline",
         )
-    if not alone and row.state == "running" and now_us - row.updated_us < STALE_US:
+    if not alone:
+        _check_silent(row, now_us)
+    return row
+
+
+def _check_silent(row: ReplayRow, now_us: int) -> None:
+    silent_us = now_us - row.updated_us
+    if row.state == "running" and silent_us < STALE_US:
+        wait_s = (STALE_US - silent_us) // 1_000_000 + 1
         raise Conflict(
-            f"replay {number} runs in another process, or did a minute ago; try again then",
+            f"replay {row.id} runs in another process, or did until a moment ago; if nobody runs "
+            f"it any more, try again in {wait_s} s",
             code="replay_running",
         )
-    return row
 
 
 def _print(document: object) -> None:

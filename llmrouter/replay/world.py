@@ -23,7 +23,7 @@ from llmrouter.replay.conversations import PastConversations
 from llmrouter.replay.knowing import KnownThen
 from llmrouter.replay.ports import Log
 
-HELD: Final = 20_000
+HELD: Final = 5_000
 """Requests whose decision came much later than others that arrived after them; beyond this many
 the order of time is given up rather than memory."""
 

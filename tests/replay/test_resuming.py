@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from llmrouter.core.clock import FakeClock
-from llmrouter.core.replay import ReplayAsked, ReplayWindow
+from llmrouter.core.errors import Conflict
+from llmrouter.core.replay import ReplayAsked, ReplayRow, ReplayWindow
+from llmrouter.replay.desk import resumable
 from llmrouter.store.engine import DatabaseAddress
 from llmrouter.store.opening import Store, StoreSettings, open_store
 from llmrouter.store.retention import BodyLimits
@@ -77,3 +79,11 @@ async def coverage(store: Store) -> dict[str, int]:
     report = (await replay(store, version=1)).report
     assert report is not None
     return dict(report["coverage"])
+
+
+def test_who_holds_the_ledger_alone_goes_on_at_once_and_others_are_told_when() -> None:
+    row = ReplayRow(3, "offline", "running", NOW_US, NOW_US, "as it is")
+    assert resumable(row, 3, NOW_US + 1_000_000, alone=True) is row
+    assert resumable(row, 3, NOW_US + 61_000_000) is row
+    with pytest.raises(Conflict, match="try again in 41 s"):
+        resumable(row, 3, NOW_US + 20_000_000)

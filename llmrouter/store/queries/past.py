@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from sys import intern
 from typing import Any, Final
 
 import orjson
@@ -253,8 +254,8 @@ def _turn(row: Row[Any]) -> PastTurn:
         conversation_id=row.conversation_id,
         finished_us=row.started_us + row.duration_us,
         completed=row.ending == "completed",
-        category=row.category,
-        target=Target(row.provider, row.model),
+        category=None if row.category is None else intern(row.category),
+        target=Target(intern(row.provider), intern(row.model)),
         cache_read_tokens=row.cache_read_tokens,
     )
 
