@@ -10,10 +10,14 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from benchmarks.soak.descriptors import open_in
 
 START_S = 60.0
 STOP_S = 60.0
@@ -155,9 +159,20 @@ class Router:
         return sum(pages) * page / 1e6
 
     @property
-    def open_files(self) -> int:
-        """Descriptors, connections included, all workers together."""
-        return sum(len(list(Path(f"/proc/{p}/fd").iterdir())) for p in self._serving())
+    def open_files(self) -> Counter[str]:
+        """Descriptors by kind, connections included, all workers together."""
+        files: Counter[str] = Counter()
+        for process in self._serving():
+            files += open_in(process, serves=self.port)
+        return files
+
+    def is_ledgers(self, kind: str) -> bool:
+        """Whether open files of this kind are the database's."""
+        if self.database_url.startswith("sqlite"):
+            path = self.database_url.partition("///")[2]
+            return kind.removesuffix("-wal").removesuffix("-shm") == Path(path).name
+        port = urlsplit(self.database_url).port
+        return kind == ("local socket" if port is None else f"connection to port {port}")
 
     @property
     def in_flight(self) -> int:

@@ -27,6 +27,9 @@ from llmrouter.upstream.transport import as_httpx_errors
 KNOWN_URLS = 1024
 KNOWN_HEADERS = 1024
 
+TIDIED_AFTER_S = 0.1
+"""Idle connections are closed so soon behind their time, also when nobody asks any more."""
+
 _PORTS = {"http": 80, "https": 443}
 
 _HEADER_LINES = re.compile(
@@ -57,6 +60,8 @@ class LeanCarrier:
         if ssl_context is not None:
             ssl_context.set_alpn_protocols(["http/1.1"])
         self._idle: IdlePool[LeanConnection] = IdlePool(limit=max_idle_connections, idle_s=idle_s)
+        self._idle_s = idle_s
+        self._tidying: asyncio.TimerHandle | None = None
         self._open: set[LeanConnection] = set()
         self._addresses: dict[str, _Address] = {}
         self._header_lines: dict[tuple[str, int], bytes] = {}
@@ -70,13 +75,26 @@ class LeanCarrier:
         return await connection.send(head, call.body, progress)
 
     async def aclose(self) -> None:
+        if self._tidying is not None:
+            self._tidying.cancel()
         self._idle.clear()
         for connection in tuple(self._open):
             connection.close()
 
     def released(self, connection: LeanConnection) -> None:
         """A connection is free again."""
-        self._idle.put(connection, asyncio.get_running_loop().time())
+        loop = asyncio.get_running_loop()
+        now_s = loop.time()
+        self._idle.put(connection, now_s)
+        if self._tidying is None:
+            self._tidying = loop.call_at(now_s + self._idle_s + TIDIED_AFTER_S, self._tidy)
+
+    def _tidy(self) -> None:
+        loop = asyncio.get_running_loop()
+        young_until_s = self._idle.tidy(loop.time())
+        self._tidying = None
+        if young_until_s is not None:
+            self._tidying = loop.call_at(young_until_s + TIDIED_AFTER_S, self._tidy)
 
     def lost(self, connection: LeanConnection) -> None:
         """A connection is closed."""

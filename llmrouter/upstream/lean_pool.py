@@ -63,6 +63,12 @@ class IdlePool(Generic[C]):
         if len(self._by_age) > self._limit:
             self._close_oldest()
 
+    def tidy(self, now_s: float) -> float | None:
+        """Closes those that are too old; gives until when the others are young, None when there is
+        no other."""
+        self._close_expired(now_s)
+        return self._all_young_until_s if self._by_age else None
+
     def discard(self, connection: C) -> None:
         """Forgets a connection that was closed from the other side."""
         if self._by_age.pop(connection, None) is None:

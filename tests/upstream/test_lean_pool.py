@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import pytest
 
+from llmrouter.upstream.lean import LeanCarrier
+from llmrouter.upstream.lean_connection import LeanConnection
 from llmrouter.upstream.lean_pool import IdlePool, Origin
+from tests.running import eventually
 
 HERE, THERE = Origin("here.example", 443), Origin("there.example", 443)
 
@@ -60,6 +64,26 @@ def test_one_that_idled_too_long_is_closed(pool: IdlePool[Connection]) -> None:
     assert pool.take(THERE, 11) is None
     assert old.is_closed
     assert pool.take(HERE, 11) is young
+
+
+def test_tidying_closes_the_old_ones_and_says_until_when_the_others_are_young(
+    pool: IdlePool[Connection],
+) -> None:
+    old, young = Connection(), Connection()
+    pool.put(old, 0)
+    pool.put(young, 5)
+    assert pool.tidy(9) == 10
+    assert pool.tidy(11) == 15
+    assert (old.is_closed, young.is_closed) == (True, False)
+    assert pool.tidy(16) is None
+    assert young.is_closed
+
+
+async def test_an_idle_connection_is_closed_in_its_time_when_nobody_asks_any_more() -> None:
+    carrier = LeanCarrier(None, max_idle_connections=2, idle_s=0)
+    idle = Connection()
+    carrier.released(cast("LeanConnection", idle))
+    await eventually(lambda: idle.is_closed)
 
 
 def test_one_that_the_other_side_closed_is_forgotten(pool: IdlePool[Connection]) -> None:
