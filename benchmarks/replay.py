@@ -3,6 +3,8 @@
     python -m benchmarks.replay            # 20,000 requests
     python -m benchmarks.replay 1000000    # a million; making the ledger takes the longest
 
+Of a large ledger the memory is told at every 100,000 requests, too.
+
 The ledger is made in a temporary folder: prompts of a few kinds and lengths, each answered by one
 of two models.  Time is CPU time, so that a busy machine does not count.
 """
@@ -31,6 +33,7 @@ from llmrouter.store.engine import read_address
 from llmrouter.store.opening import Store, StoreSettings, open_store
 
 REQUESTS = 20_000
+TOLD_EVERY = 100_000
 TO_NEW = 'categories.code.models=["lab/new"]'
 
 
@@ -74,7 +77,14 @@ async def _speed(what: str, requests: int, work: Awaitable[None]) -> Speed:
 async def replay(store: Store, asked: ReplayAsked) -> None:
     replays = replays_of(store)
     row = await replays.begin(asked, store.replays)
-    await replays.run(row, store.replays)
+    await replays.run(row, store.replays, tell_memory)
+
+
+def tell_memory(done: int, of: int) -> None:
+    """Says at every 100,000 requests how much memory this process has: it should not grow."""
+    if done % TOLD_EVERY == 0:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        print(f"{done:>9,} of {of:,}  {pages * resource.getpagesize() / 2**20:6.0f} MB")
 
 
 async def checked(store: Store) -> None:
