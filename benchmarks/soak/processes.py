@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 
 from benchmarks.soak.descriptors import open_in
 
-START_S = 60.0
-STOP_S = 60.0
+START_S = 180.0
+STOP_S = 120.0
 GREETING = b"llmrouter listens on"
 """Said once it takes requests, with all its workers."""
 WORKER_GREETING = b"takes requests"

@@ -103,6 +103,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "hash": "BLAKE2b of the message's JSON, 16 bytes",
     "headers_us": "from its start to the reply's headers",
     "hour": "the hour of the requests' arrival, such as `2026-11-20T13`",
+    "node_lease.holder": "the data folder that has the number, or a process without one",
+    "node_lease.node": "the number",
     "http_status": "the status that the client got; 499 when it left",
     "attempt.http_status": "the provider's status",
     "attempt.succeeded.http_status": "the provider's status",

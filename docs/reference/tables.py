@@ -33,6 +33,7 @@ _ROWS: Final[Mapping[str, str]] = {
     "price": "One row per price of a card.",
     "config_version": "Every configuration version; none is ever changed.",
     "node": "One row per process that ever wrote.",
+    "node_lease": "Until when a node's number is its holder's, on PostgreSQL.",
     "retention": "How far the removal of old rows has come; [ledger.md](ledger.md) says more.",
     "body": "Request bodies kept for replay.",
     "message": "The messages of these bodies, each once.",

@@ -6,6 +6,8 @@ node number, 11 bits of sequence within the millisecond.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from llmrouter.core.clock import Clock
 
 EPOCH_MS = 1_577_836_800_000  # 2020-01-01T00:00:00Z
@@ -25,13 +27,22 @@ _PAIRS = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
 class RequestIds:
     """Makes ids that never go back, whatever the wall clock does."""
 
-    def __init__(self, clock: Clock, node: int = 0) -> None:
+    def __init__(
+        self, clock: Clock, node: int = 0, is_ours: Callable[[], bool] = lambda: True
+    ) -> None:
+        """``is_ours``: whether the node's number is still this process's, and nobody else's."""
         if not 0 <= node <= MAX_NODE:
             raise ValueError(f"node must be between 0 and {MAX_NODE}, got {node}")
         self._clock = clock
         self._node = node
+        self._is_ours = is_ours
         self._millisecond = 0
         self._sequence = 0
+
+    @property
+    def are_ours(self) -> bool:
+        """Whether nobody else can be giving out the same ids."""
+        return self._is_ours()
 
     def skip_to(self, newest: int) -> None:
         """Lets every further id be larger than this one, which an earlier process gave."""
@@ -58,6 +69,11 @@ class RequestIds:
 def id_floor(at_us: int) -> int:
     """The smallest id that a request which started at ``at_us`` (wall clock, µs) can have."""
     return max(0, at_us // 1_000 - EPOCH_MS) << (NODE_BITS + SEQUENCE_BITS)
+
+
+def node_of(request_id: int) -> int:
+    """The number of the node that gave it."""
+    return request_id >> SEQUENCE_BITS & MAX_NODE
 
 
 def show_id(request_id: int) -> str:

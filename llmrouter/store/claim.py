@@ -37,6 +37,16 @@ class FileClaim:
             )
         self._lock = lock.descriptor
 
+    is_ours: Final = True
+    """A lock on a file is not lost."""
+
+    def hold(self) -> None:
+        """There is nobody to be told."""
+
+    def left_behind(self, data_dir: Path) -> list[Path]:
+        """There is only one."""
+        return []
+
     def watch(self, on_lost: Callable[[], None]) -> None:
         """A file's lock is not lost: there is nothing to look after."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import secrets
 import threading
 import time
@@ -33,6 +34,17 @@ RETURN_S: Final = 5.0
 WATCH_EVERY_S: Final = 1.0
 STOP_WAIT_S: Final = 2.0
 """For a look that is under way; one at a server that hangs is left behind."""
+
+LEASE_S: Final = 3600.0
+"""So long nobody else gets the number of a process that is cut off, and so long it goes on with it:
+a database may be away for that time before requests are refused."""
+
+LEASE_MARGIN_S: Final = 60.0
+"""By how much a holder takes its lease for shorter than it is: clocks do not run alike."""
+
+RENEW_EVERY_S: Final = 60.0
+
+_SPILL_NAME: Final = re.compile(r"node-(\d+)\.spill(?:\.\d+)?")
 
 _NODE_LOCKS: Final = 0x6C6C6D6E  # "llmn"; the first half of the advisory lock of each node
 _LOOK_AGAIN_S: Final = 0.02
@@ -70,6 +82,10 @@ class NodeClaim:
             },
         )
         self._lock: LockedFile | None = None
+        self._is_given = node is not None
+        self._holder = self._name if data_dir is None else _installation(data_dir)
+        self._leased_until_s = float("inf")  # of the monotonic clock; without a lease, no end
+        self._renewed_s = 0.0
         self._over = threading.Event()
         self._watcher: threading.Thread | None = None
         try:
@@ -78,6 +94,34 @@ class NodeClaim:
             self._holds = True
         except DBAPIError as error:
             raise explained(address, error) from error
+
+    def hold(self) -> None:
+        """Takes the number's lease, once the schema is there; from then on it is renewed.
+
+        Raises `DatabaseInUse` when somebody else has it, and what the driver raises.
+        """
+        if not self._renew():
+            raise DatabaseInUse(
+                f"node {self.node}", "another process", "Start this one again: it takes a free one"
+            )
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether nobody else can have the number: the lease is not over, by a clock that nobody
+        sets."""
+        return time.monotonic() < self._leased_until_s
+
+    def left_behind(self, data_dir: Path) -> list[Path]:
+        """Spill files of numbers that this data folder had once and somebody else has now: nobody
+        but this process would ever write them into the database."""
+        found = []
+        for path in sorted(data_dir.glob("node-*.spill*")):
+            number = _SPILL_NAME.fullmatch(path.name)
+            if number is not None and int(number[1]) != self.node:
+                row = self._connection.execute(_LEASE, {"node": int(number[1])}).first()
+                if row is not None and row.holder != self._holder:
+                    found.append(path)
+        return found
 
     def watch(self, on_lost: Callable[[], None]) -> None:
         """Looks after the number, in a thread: takes it again when the server or the connection
@@ -98,7 +142,8 @@ class NodeClaim:
         if not self._holds:
             return self._take_again()
         try:
-            self._connection.execute(text("SELECT 1"))
+            if not self._look_after_lease():
+                return "lost"
         except DBAPIError:
             self._holds = False
             self._connection.invalidate()
@@ -111,6 +156,8 @@ class NodeClaim:
         if self._watcher is not None:
             self._watcher.join(STOP_WAIT_S)
         with suppress(DBAPIError):  # the server may be gone, and the lock with it
+            if self._renewed_s:
+                self._connection.execute(_GIVE_BACK, {"node": self.node, "holder": self._holder})
             self._connection.close()
         self._engine.dispose()
         self._forget()
@@ -134,15 +181,17 @@ class NodeClaim:
         )
 
     def _take(self, node: int, memory: Path | None) -> bool:
+        if self._is_leased(node):
+            return False
         if memory is None:
-            return self._take_number(node)
+            return self._lock_number(node)
         was_ours = memory.exists()
         if was_ours and not self._remember(memory):
             return False  # a living process beside us has it
         if not was_ours:
             self._let_others_return()
         begun_s = time.monotonic()
-        while not self._take_number(node):
+        while not self._lock_number(node):
             patience_s = self._patience_s(node) if was_ours else 0.0
             if time.monotonic() - begun_s >= patience_s:
                 self._forget()
@@ -173,7 +222,9 @@ class NodeClaim:
         try:
             self._connection.close()
             self._connect()
-            if self._take_number(self.node):
+            if self._lock_number(self.node):
+                if self._renewed_s and not self._renew():
+                    return "lost"
                 self._holds = True
                 _log.warning("node %d was taken again after an interruption", self.node)
                 return "held"
@@ -217,14 +268,75 @@ class NodeClaim:
             os.close(self._lock.descriptor)
             self._lock = None
 
-    def _take_number(self, node: int) -> bool:
+    def _look_after_lease(self) -> bool:
+        if self._renewed_s and time.monotonic() >= self._renewed_s + RENEW_EVERY_S:
+            return self._renew()
+        self._connection.execute(text("SELECT 1"))
+        return True
+
+    def _renew(self) -> bool:
+        """Whether the lease is ours, for its whole length from now on."""
+        begun_s = time.monotonic()
+        mine = {"node": self.node, "holder": self._holder, "given": self._is_given}
+        arguments = {**mine, "lease_us": round(LEASE_S * 1e6)}
+        if self._connection.execute(_RENEW, arguments).first() is None:
+            return False
+        self._renewed_s = begun_s
+        self._leased_until_s = begun_s + LEASE_S - LEASE_MARGIN_S
+        return True
+
+    def _is_leased(self, node: int) -> bool:
+        """Whether a process elsewhere that may live, though it is cut off, has the number."""
+        if self._is_given:
+            return False  # who gives numbers sees to it that each is given once
+        if self._connection.execute(text("SELECT to_regclass('node_lease')")).scalar_one() is None:
+            return False
+        row = self._connection.execute(_LEASE, {"node": node}).first()
+        return row is not None and row.lasts and row.holder != self._holder
+
+    def _lock_number(self, node: int) -> bool:
         statement = text("SELECT pg_try_advisory_lock(:locks, :node)")
         arguments = {"locks": _NODE_LOCKS, "node": node}
         return bool(self._connection.execute(statement, arguments).scalar_one())
 
 
+_LEASE: Final = text(
+    "SELECT holder, until_us > extract(epoch FROM clock_timestamp()) * 1000000 AS lasts"
+    " FROM node_lease WHERE node = :node"
+)
+_RENEW: Final = text(
+    "INSERT INTO node_lease AS lease (node, holder, until_us) VALUES (:node, :holder,"
+    " CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint) + :lease_us)"
+    " ON CONFLICT (node) DO UPDATE SET holder = excluded.holder, until_us = excluded.until_us"
+    " WHERE lease.holder = :holder OR :given"
+    " OR lease.until_us < extract(epoch FROM clock_timestamp()) * 1000000 RETURNING node"
+)
+_GIVE_BACK: Final = text(
+    "UPDATE node_lease SET until_us = 0 WHERE node = :node AND holder = :holder"
+)
+
 Holder = tuple[int, str, str | None]
 """A connection's process at the server, its name, and where it comes from."""
+
+
+def _installation(data_dir: Path) -> str:
+    """The data folder's own name, made when it is first asked for: whoever has a number's lock
+    there, and finds the number leased by that name, comes after a process that is dead.
+
+    Raises `DatabaseUnwritable`.
+    """
+    path = data_dir / "installation"
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            made = data_dir / f"installation.{secrets.token_hex(4)}"
+            made.write_text(secrets.token_hex(16), "ascii")
+            with suppress(FileExistsError):  # another was as quick
+                os.link(made, path)
+            made.unlink()
+        return path.read_text("ascii")
+    except OSError as error:
+        raise DatabaseUnwritable(path, error.strerror or str(error)) from error
 
 
 def _holder(connection: Connection, node: int) -> Holder | None:

@@ -118,12 +118,18 @@ async def open_store(settings: StoreSettings, clock: Clock) -> AsyncIterator[Sto
         held: Claim = await asyncio.to_thread(claim, address, settings.node, settings.data_dir)
         stack.callback(held.release)
         await asyncio.to_thread(migrate.upgrade, address)
+        spill = Spill(_spill_path(settings, held.node))
+        try:
+            await asyncio.to_thread(held.hold)
+            spill.adopt(await asyncio.to_thread(held.left_behind, settings.data_dir))
+        except DBAPIError as error:
+            raise explained(address, error) from error
         writing = open_for_writing(address, settings.durability)
         stack.callback(writing.dispose)
-        ids = RequestIds(clock, held.node)
+        ids = RequestIds(clock, held.node, lambda: held.is_ours)
         ledger = LedgerWriter(
             Scribe(writing, held.node, settings.bodies),
-            Spill(_spill_path(settings, held.node)),
+            spill,
             ids,
             settings.ledger,
         )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from operator import attrgetter
 from typing import Any, Final, TypeVar
 
@@ -12,7 +13,14 @@ import orjson
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import DBAPIError
 
-from llmrouter.core.ledger import AccountLockRow, BreakerRow, CooldownRow
+from llmrouter.core.ids import node_of, show_id
+from llmrouter.core.ledger import (
+    AccountLockRow,
+    BreakerRow,
+    CooldownRow,
+    RequestRecord,
+    RequestRow,
+)
 from llmrouter.core.records import field_names
 from llmrouter.store import schema
 from llmrouter.store.batch import Batch, BatchMaker, without
@@ -39,6 +47,10 @@ _attempt_tuple: Final = attrgetter(*ATTEMPT_COLUMNS)
 _breaker_tuple: Final = attrgetter(*field_names(BreakerRow))
 _lock_tuple: Final = attrgetter(*field_names(AccountLockRow))
 _cooldown_tuple: Final = attrgetter(*field_names(CooldownRow))
+
+
+class IdTaken(ValueError):
+    """A record's id is another request's: two processes had one number."""
 
 
 class Scribe:
@@ -148,12 +160,18 @@ class Scribe:
 
         Call it before the first request: whatever is open now was replayed from a spill file.
         """
-        open_from = [*self._open, *([] if self._left_from is None else [self._left_from])]
-        if not open_from:
-            return 0
-        records = self.transact(
-            lambda connection: find_abandoned(connection, self._node, min(open_from), now_us)
-        )
+        adopted = {n for n in self._open if node_of(n) != self._node}  # of a number we had once
+        own = [*(self._open - adopted), *([] if self._left_from is None else [self._left_from])]
+        records: list[RequestRecord] = []
+        for node in {node_of(number) for number in adopted}:
+            some = sorted(number for number in adopted if node_of(number) == node)
+            found = self.transact(
+                partial(find_abandoned, node=node, from_id=some[0], now_us=now_us)
+            )
+            records += [record for record in found if record.request.id in adopted]
+        if own:
+            find = partial(find_abandoned, node=self._node, from_id=min(own), now_us=now_us)
+            records += self.transact(find)
         for start in range(0, len(records), MAX_BATCH):
             self.write(records[start : start + MAX_BATCH])
         self._left_from = None
@@ -165,7 +183,9 @@ class Scribe:
         """Gives the heads of events that were stored, and the last uses of messages."""
         changes_open = bool(batch.requests or batch.opened)
         if again:
-            batch = without(batch, _stored_requests(connection, [r.id for r in batch.requests]))
+            stored = _stored_requests(connection, [row.id for row in batch.requests])
+            _require_same(batch.requests, stored)
+            batch = without(batch, stored)
         to = self._statements
         run(connection, to.insert_request, [_request_tuple(row) for row in batch.requests])
         attempts = [_attempt_tuple(row) for row in batch.attempts]
@@ -246,12 +266,21 @@ def _stored_events(
     return found
 
 
-def _stored_requests(connection: Connection, ids: Sequence[int]) -> set[int]:
-    found: set[int] = set()
+def _stored_requests(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[int, str]]:
+    """When those began, and how they ended, that are stored."""
+    found: dict[int, tuple[int, str]] = {}
+    request = schema.request.c
     for some in _slices(ids):
-        statement = select(schema.request.c.id).where(schema.request.c.id.in_(some))
-        found.update(connection.execute(statement).scalars())
+        statement = select(request.id, request.started_us, request.ending)
+        for row in connection.execute(statement.where(request.id.in_(some))):
+            found[row.id] = (row.started_us, row.ending)
     return found
+
+
+def _require_same(rows: Sequence[RequestRow], stored: Mapping[int, tuple[int, str]]) -> None:
+    for row in rows:
+        if stored.get(row.id, (row.started_us, row.ending)) != (row.started_us, row.ending):
+            raise IdTaken(f"another request has the id {show_id(row.id)}")
 
 
 def _last_uses(connection: Connection, hashes: Sequence[bytes]) -> dict[bytes, int]:

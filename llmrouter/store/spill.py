@@ -79,6 +79,15 @@ class Spill:
                 self.path.rename(sealed[-1])
             return sealed
 
+    def adopt(self, strangers: Sequence[Path]) -> None:
+        """Takes files of others as sealed ones of its own."""
+        with self._lock:
+            for stranger in strangers:
+                sealed = self._sealed()
+                number = _number(sealed[-1]) + 1 if sealed else 1
+                stranger.rename(self.path.with_name(f"{self.path.name}.{number}"))
+                self._waiting = True
+
     def forget(self, sealed: Path) -> None:
         """Removes a file that was replayed."""
         with self._lock:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from llmrouter.core.clock import Clock
-from llmrouter.core.errors import RouterError
+from llmrouter.core.errors import Overloaded, RouterError
 from llmrouter.core.ids import RequestIds, show_id
 from llmrouter.core.routing import DialectName
 from llmrouter.dialects.wire import AddressedDialect, Dialect, RequestAddress
@@ -28,6 +28,7 @@ from llmrouter.web.guard import Area, Guard, is_preflight, refusal_headers
 
 PUBLIC_PATHS = frozenset({"/health", "/health/ready"})
 CLIENT_REQUEST_ID_CHARACTERS = 200
+NOT_OURS = "the database was away for so long that this node's number may be another's by now"
 
 
 class Front:
@@ -75,6 +76,8 @@ class Front:
         dialect, addressed = self._dialects[spoken], self._addressed.get(spoken)
         try:
             key_id = self._guard.check(method, _area(path, endpoint), connection.headers)
+            if endpoint is not None and not self._ids.are_ours:
+                raise Overloaded(NOT_OURS, code="ledger_unavailable")
             if addressed is not None:
                 dialect = addressed.at(RequestAddress(path, _query(scope)))
         except RouterError as error:

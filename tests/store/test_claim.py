@@ -119,7 +119,7 @@ async def test_a_store_says_when_its_node_is_lost(
     ) as store:
         assert not store.lost.is_set()
         ask(postgres_database, CUT_CLAIMS)
-        other = claim(postgres_database, data_dir=tmp_path / "elsewhere")
+        other = claim(postgres_database, 0, tmp_path / "elsewhere")
         async with asyncio.timeout(5):
             await store.lost.wait()
         other.release()

@@ -19,6 +19,7 @@ from llmrouter.store.schema.states import (
     change,
     cooldown,
     node,
+    node_lease,
     retention,
     token_ratio,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "message",
     "metadata",
     "node",
+    "node_lease",
     "price",
     "price_card",
     "replay_results",

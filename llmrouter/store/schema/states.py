@@ -38,6 +38,16 @@ node = Table(
     Column("stored_bytes", Big, nullable=False),
 )
 
+# Whose a node's number is, on PostgreSQL, and until when (the server's clock) although that process
+# may be cut off; given back in order, it is nobody's, with `until_us` 0.
+node_lease = Table(
+    "node_lease",
+    metadata,
+    Column("node", Integer, primary_key=True, autoincrement=False),
+    Column("holder", Text, nullable=False),
+    Column("until_us", Big, nullable=False),
+)
+
 # How far removal of old rows has come: of ``requests``, or of the ``events`` of requests.
 retention = Table(
     "retention",
