@@ -121,7 +121,7 @@ def _spread(delays_ms: list[float]) -> str:
         return "not asked"
     if len(delays_ms) < 2:
         return f"{delays_ms[0]:.0f} ms"
-    late_ms = quantiles(delays_ms, n=100)[98]
+    late_ms = quantiles(delays_ms, n=100, method="inclusive")[98]
     return (
         f"median {median(delays_ms):.1f} ms, p99 {late_ms:.0f} ms, worst {max(delays_ms):.0f} ms "
         f"of {len(delays_ms)}"
