@@ -23,7 +23,7 @@ _TEXT_KEYS = re.compile(rb'"(?:content|reasoning_content|reasoning|arguments)": 
 _PADDING_KEYS = re.compile(rb'"(obfuscation|p)": ?"')
 """Strings of random length, with which OpenAI and Mistral hide how long a text is."""
 
-_FIELD, _END = b"data: ", b"\n\n"
+_FIELD, _END = b"data:", b"\n\n"
 _PROBE = "Is this what it says?"
 
 

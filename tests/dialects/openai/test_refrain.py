@@ -30,7 +30,7 @@ def padded(text: bytes, padding: bytes) -> bytes:
 
 
 def learnt(raw: bytes) -> Refrain | None:
-    return refrain_of(raw, json.loads(raw[6:]))
+    return refrain_of(raw, json.loads(raw.removeprefix(b"data:")))
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,7 @@ def learnt(raw: bytes) -> Refrain | None:
         (said(b"a"), [said("日本 😀".encode())], ["日本 😀"]),
         (said(b"a"), [said(rb"one\n\ttwo \"\\\" \/")], ['one\n\ttwo "\\" /']),
         (said(b"a"), [said(b"")], [""]),
+        (said(b"a").replace(b"data: ", b"data:"), [said(b"b").replace(b"data: ", b"data:")], ["b"]),
         (padded(b"a", b"x7"), [padded(b"b", b""), padded(b"cd", b"Zz9Zz9")], ["b", "cd"]),
         (CALL + b'{"}}]}}]}\n\n', [CALL + b'\\"a\\": 1"}}]}}]}\n\n'], ['"a": 1']),
     ],
