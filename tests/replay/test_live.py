@@ -243,7 +243,7 @@ async def test_a_replay_that_was_ended_pays_for_nothing_twice(
         # Two are answered, two will never be.
         await eventually(lambda: len(provider.seen) >= sent + 4, within_s=90)
         process.send_signal(ended_by)
-        await asyncio.wait_for(process.communicate(), 20)
+        await asyncio.wait_for(process.communicate(), 90)
 
         provider.on("new", answer("again"))
         ((number, state),) = ask(database, "SELECT id, state FROM replays")

@@ -74,7 +74,7 @@ async def test_a_window_is_read_page_by_page_in_order(store: Store) -> None:
     rest = await reader.page(window, after_id=first[-1].row.id, limit=10)
     assert [logged.row.id for logged in (*first, *rest)] == [*ids[1:], number(8)]
     one = first[0]
-    assert [attempt.n for attempt in one.attempts] == [1, 2]
+    assert [attempt.outcome for attempt in one.attempts] == ["failed", "succeeded"]
     assert one.served_by == Target("harbour", "beacon-1")
     assert one.selected_us == NOW_US + MINUTE_US + 350
     assert one.told["route.selected"]["route"] == "conversation"
