@@ -54,6 +54,24 @@ async def test_who_finds_no_room_in_time_is_answered_by_the_next_model(
         assert taken(router) == taken(router, "lab") == 0
 
 
+async def test_a_trial_that_finds_no_room_gives_its_permit_back(
+    provider: Provider, module_database: DatabaseAddress
+) -> None:
+    provider.on("sick", status(500))
+    provider.on("fast", hang())
+    plain = lab(provider, breaker={"failure_threshold": 1})
+    bounded = {"concurrent_requests": 1, "queue_s": 0.05}
+    plain["providers"]["lab"]["limits"] = bounded  # of all its models together
+    async with running_router(module_database, plain) as router:
+        await router.chat(model="lab/sick")
+        assert router.breaker("lab/sick") == "open"
+        line = await occupy(router, provider)
+        assert (await router.chat(model="lab/sick")).status_code == 503
+        assert router.router.services.availability.breakers["lab/sick"].permits == ()
+        line.leave()
+        await router.settled()
+
+
 @pytest.mark.parametrize(
     ("path", "place"),
     [("/v1/chat/completions", "code"), ("/v1/messages", "type")],

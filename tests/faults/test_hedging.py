@@ -206,6 +206,24 @@ async def test_the_budget_bounds_hedges_too(provider: Provider, router: RunningR
     assert (withheld.n, withheld.target, withheld.reason) == (1, "lab/first", "hedge")
 
 
+async def test_every_hedge_is_taken_from_the_budget(
+    provider: Provider, router: RunningRouter
+) -> None:
+    document = dict(router.router.services.configuration.version.document)
+    route = {"models": ["lab/tired", "spare/second"], "hedge_after_ms": SOON_MS}
+    combos = {**document["combos"], "tired": route}
+    await router.router.services.configuration.replace(
+        {**document, "combos": combos, "retries": {"share": 0, "floor": 1}}, author="test"
+    )
+    provider.on("tired", hang(), late(answer()))
+    stories = [
+        router.ledger.story(await send(router, streamed=False, model="tired")) for _ in range(2)
+    ]
+    await router.router.services.configuration.replace(document, author="test")
+    assert [story.outcomes for story in stories] == [["cancelled", "succeeded"], ["succeeded"]]
+    assert stories[1].data("retry.withheld").reason == "hedge"
+
+
 async def test_a_client_that_leaves_stops_both(provider: Provider, router: RunningRouter) -> None:
     provider.on("first", hang())
     provider.on("second", hang())

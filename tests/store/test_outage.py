@@ -130,6 +130,18 @@ async def test_a_required_ledger_refuses_what_it_cannot_commit(
     assert ask(database, "SELECT count(*) FROM request") == [(1,)]
 
 
+async def test_once_it_is_known_that_nothing_is_committed_nobody_waits(
+    sqlite_database: DatabaseAddress, tmp_path: Path
+) -> None:
+    patient = StoreSettings(sqlite_database, tmp_path, ledger=LedgerSettings(commit_wait_s=60))
+    async with open_store(patient, FakeClock()) as store:
+        with locked(sqlite_database):
+            async with asyncio.timeout(10):
+                for _ in range(3):
+                    await store.ledger.close(answered(store.ids.next()))
+    assert ask(sqlite_database, "SELECT count(*) FROM request") == [(3,)]
+
+
 async def test_best_effort_waits_for_nothing_and_drops_what_is_too_much(
     opened: OpenStore, database: DatabaseAddress
 ) -> None:
