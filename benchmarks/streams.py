@@ -22,6 +22,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median, quantiles
 from typing import NamedTuple
+from urllib.request import urlopen
 
 from benchmarks.dripping import EVENTS
 from benchmarks.servers import Server, router, upstream
@@ -144,6 +145,7 @@ def main() -> None:
         router(provider, Path(name)) as ours,
     ):
         ours.wait()
+        urlopen(f"http://127.0.0.1:{ours.port}/health").close()  # it listens before it has begun
         is_whole = asyncio.run(_measure(ours, streams, Path(name) / "llmrouter.db"))
     sys.exit(0 if is_whole else 1)
 
