@@ -96,11 +96,13 @@ async def running_router(
     keys: Mapping[str, str] = KEYS,
     clock: Clock | None = None,
     config_file: Path | None = None,
+    data_dir: Path | None = None,
     **settings: object,
 ) -> AsyncIterator[RunningRouter]:
-    """A router on this database, whose running configuration is the document."""
+    """A router on this database, whose running configuration is the document; without a
+    ``data_dir`` it is another installation than all others."""
     async with contextlib.AsyncExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        folder = data_dir or stack.enter_context(tempfile.TemporaryDirectory())
         url = database.url.render_as_string(hide_password=False)
         with patch.dict(os.environ, clear=True):
             read = read_settings(env_file=None, data_dir=folder, database_url=url, **settings)

@@ -37,7 +37,7 @@ async def test_a_killed_process_leaves_nothing_unsaid(
             await server.ended()
         waiting.leave()
 
-    async with running_router(database, document) as router:
+    async with running_router(database, document, data_dir=tmp_path / "run") as router:
         assert router.router.store.recovered == 2
         assert (await router.chat()).status_code == 200
         for reply in told:

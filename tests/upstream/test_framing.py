@@ -163,7 +163,7 @@ async def test_an_answer_that_comes_before_the_upload_is_over_is_read() -> None:
 
     async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        fetched = await fetch(upstream, call(f"http://127.0.0.1:{port}", body=b"x" * 2**22))
+        fetched = await fetch(upstream, call(f"http://127.0.0.1:{port}", body=b"x" * 2**26))
         async with asyncio.timeout(10):
             await over.wait()
         await upstream.aclose()
