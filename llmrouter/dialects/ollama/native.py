@@ -91,6 +91,6 @@ def _grown(first: Any, second: Any) -> dict[str, Any]:
     joined = {
         name: first[name] + second[name]
         for name in _GROWING
-        if name in first and isinstance(second.get(name), type(first[name]))
+        if isinstance(first.get(name), str | list) and type(first[name]) is type(second.get(name))
     }
     return {**first, **second, **joined}

@@ -202,3 +202,10 @@ def test_any_stream_is_passed_on_or_a_failed_attempt(
         assert error.kind in {"empty", "truncated", "error_body", "bad_body"}  # noqa: PT017
     else:
         assert got.terminator
+
+
+def test_what_is_no_text_is_not_joined_when_a_stream_becomes_one_reply() -> None:
+    said = {"model": "qwen3:8b", "message": {"role": "assistant", "content": {}}}
+    lines = [{**said, "done": False}, {**said, "done": True, "done_reason": "stop"}]
+    stream = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+    assert receive(NATIVE, stream, ollama_request(stream=False)).terminator
