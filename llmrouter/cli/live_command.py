@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, get_args
 
@@ -14,10 +15,21 @@ from llmrouter.core.replay import MAX_OUTPUT_TOKENS, Baseline, LiveAsked, Replay
 
 _count = click.IntRange(min=1)
 
+
+def _finite(_context: click.Context, _option: click.Parameter, usd: float | None) -> float | None:
+    """An amount that bounds something."""
+    if usd is not None and not math.isfinite(usd):
+        raise click.BadParameter("must be a number of dollars")
+    return usd
+
+
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--live", is_flag=True, help="Really send the requests. Costs money."),
     click.option(
-        "--max-usd", type=click.FloatRange(min=0, min_open=True), help="Never spend more."
+        "--max-usd",
+        type=click.FloatRange(min=0, min_open=True),
+        callback=_finite,
+        help="Never spend more.",
     ),
     click.option("--max-requests", type=_count, help="Send no more requests than this."),
     click.option("--concurrency", type=click.IntRange(1, 64), default=4, show_default=True),
@@ -69,6 +81,18 @@ class LiveOptionsSaid:
     unchanged: bool
     allow_unknown_prices: bool
     resume: int | None
+
+    def beyond_default(self) -> list[str]:
+        """The options that say something, `--live` and `--resume` aside."""
+        said = {
+            "--max-usd": self.max_usd is not None,
+            "--max-requests": self.max_requests is not None,
+            "--baseline": self.baseline != "logged",
+            "--judge": self.judge is not None,
+            "--unchanged": self.unchanged,
+            "--allow-unknown-prices": self.allow_unknown_prices,
+        }
+        return [option for option, is_said in said.items() if is_said]
 
     def asked(self) -> LiveAsked:
         """The order that they make."""

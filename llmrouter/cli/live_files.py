@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from llmrouter.cli.live_output import ANSWERS, cell, changes, judge_line
+from llmrouter.cli.replay_charts import cost_chart, flow_chart, latency_chart
 from llmrouter.core.replay import ReplayResult, ReplayRow
 from llmrouter.pages.bars import bars
 from llmrouter.pages.page import page, paragraph, section, tiles
@@ -13,6 +14,7 @@ from llmrouter.pages.shown import usd
 from llmrouter.pages.table import table
 from llmrouter.replay.flags import FLAGS
 
+_BOTH: Final = "Of requests that were answered then and now."
 _FACTS: Final = ("finish_reason", "characters", "tools", "tools_valid", "json_valid")
 
 COMPARED: Final = (
@@ -41,13 +43,13 @@ def live_page(row: ReplayRow, report: Mapping[str, Any]) -> str:
     figures = {
         "sent": f"{report['sent']:,} of {report['requests']:,}",
         "spent": usd(report["spent_usd"]),
-        **dict(changes(report)),
     }
     verdict = judge_line(report)
-    judged = () if verdict is None else (section("The judge", paragraph(verdict)),)
+    judged = () if verdict is None else (section("The judge", paragraph(f"{verdict}.")),)
     return page(
         f"Live replay {row.id}",
-        section("What it came to", tiles(figures)),
+        section("What it came to", tiles(figures), *_changes(report)),
+        *_charts(report),
         section("Answers", _answers(report), *_reasons(report)),
         *judged,
         section("Flags", _flags(report)),
@@ -55,12 +57,35 @@ def live_page(row: ReplayRow, report: Mapping[str, Any]) -> str:
     )
 
 
+def _changes(report: Mapping[str, Any]) -> list[str]:
+    found = changes(report)
+    return [table(("change, with its 95 % interval", "by"), found)] if found else []
+
+
+def _charts(report: Mapping[str, Any]) -> list[str]:
+    """Who answered, what it cost, how long it took; nothing where nothing was sent."""
+    flow = report.get("flow")  # replays of earlier versions do not say
+    if not flow:
+        return []
+    compared = [row for row in flow if row["compared"]]
+    charts: list[str] = [section("From where to where", flow_chart(flow, "target"))]
+    if compared:
+        charts.append(section("Cost", cost_chart(compared)))
+    if sum(report["latency_spread"]["new"]):
+        charts.append(section("Latency", latency_chart(report["latency_spread"], _BOTH)))
+    return charts
+
+
 def _answers(report: Mapping[str, Any]) -> str:
     rows = [
-        (label, *(cell(report[side], name) or "unknown" for side in ("old", "new")))
+        (label, *(cell(report[side], name) or _missing(report[side]) for side in ("old", "new")))
         for name, label in ANSWERS.items()
     ]
     return table(("answers", "old", "new"), rows)
+
+
+def _missing(side: Mapping[str, Any] | None) -> str:
+    return "not asked" if side is None else "none"
 
 
 def _reasons(report: Mapping[str, Any]) -> list[str]:

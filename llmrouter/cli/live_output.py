@@ -22,6 +22,11 @@ def print_live(number: int, report: Mapping[str, Any]) -> None:
             f"the budget is used up; `llmrouter replay --live --resume {number} --max-usd …` "
             "goes on with a larger one"
         )
+    elif report["done"] < report["requests"]:
+        click.echo(
+            f"--max-requests was reached; `llmrouter replay --live --resume {number} --max-usd … "
+            "--max-requests …` goes on with more"
+        )
     for flag, count in report["flags"].items():
         click.echo(wrapped(f"{count:,} {flag} ({FLAGS[flag]})", indent=0))
     rows = [
@@ -70,7 +75,7 @@ def cell(side: Mapping[str, Any] | None, name: str) -> str | None:
 def changes(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     """By how much cost and latency change, as far as that is known."""
     shown: list[tuple[str, Mapping[str, Any] | None, Callable[[float], str]]] = [
-        ("cost per request", report["cost_change_usd"], lambda usd: f"${usd:+.6f}"),
+        ("cost per request", report["cost_change_usd"], _more_usd),
         ("latency", report["duration_change_ms"], lambda ms: f"{ms:+,.0f} ms"),
     ]
     return [
@@ -87,10 +92,15 @@ def judge_line(report: Mapping[str, Any]) -> str | None:
         return None
     rate = judge["new_win_rate"]
     shown = "" if rate is None else f", {_interval(rate, lambda part: f'{part:.0%}')} of them"
+    cost = judge.get("cost_usd")
     return (
         f"the new answer won {judge['new_wins']}, the old one {judge['old_wins']}{shown}; "
-        f"{judge['ties']} ties"
+        f"{judge['ties']} ties; judging cost {'an unknown sum' if cost is None else f'${cost:.6f}'}"
     )
+
+
+def _more_usd(usd: float) -> str:
+    return f"{'-' if usd < 0 else '+'}${abs(usd):.6f}"
 
 
 def _interval(estimate: Mapping[str, Any], show: Callable[[float], str]) -> str:

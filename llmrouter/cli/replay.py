@@ -20,11 +20,19 @@ from llmrouter.core.routing import Mode
 from llmrouter.web.replays import show_replay
 from llmrouter.web.rows import show_time
 
+
+def _new_file(_context: click.Context, _option: click.Parameter, file: Path | None) -> Path | None:
+    """A file that can be made: better to know before anything is sent."""
+    if file is not None and not file.parent.is_dir():
+        raise click.BadParameter(f"{file} cannot be written: its folder does not exist")
+    return file
+
+
 _outputs = (
     click.option("--csv", "csv_file", type=click.Path(dir_okay=False, path_type=Path),
-                 help="Write a row for each request."),
+                 callback=_new_file, help="Write a row for each request."),
     click.option("--html", "html_file", type=click.Path(dir_okay=False, path_type=Path),
-                 help="Write the report as one page with charts."),
+                 callback=_new_file, help="Write the report as one page with charts."),
     as_json,
 )  # fmt: skip
 
@@ -119,6 +127,13 @@ def command(
         prices=prices,
     )
     if said.live:
+        if breakers != "then" or prices != "then":
+            raise click.UsageError("--breakers and --prices are for replays that send nothing")
+        if said.resume is not None and asked != ReplayAsked(ReplayWindow(seed=seed)):
+            raise click.UsageError(
+                "--resume goes on with what the replay tries, on the requests that it took; only "
+                "--max-usd, --max-requests and --concurrency may be others"
+            )
         row = send_live(said, asked)
     else:
         with progress_bar("replaying") as progress:
@@ -166,6 +181,11 @@ def show(number: int, csv_file: Path | None, html_file: Path | None, as_json: bo
 @_with_outputs
 def resume(number: int, csv_file: Path | None, html_file: Path | None, as_json: bool) -> None:
     """Go on with a replay that was interrupted."""
+    if run(replaying.found(number)).kind == "live":
+        fail(
+            f"replay {number} is a live one; go on with it by "
+            f"`llmrouter replay --live --resume {number} --max-usd …`"
+        )
     with progress_bar("replaying") as progress:
         row = run(replaying.resumed(number, progress))
     _tell(row, csv_file, html_file, as_json=as_json)
@@ -229,8 +249,8 @@ def _check(window: ReplayWindow, *, as_json: bool, tried: bool) -> None:
 def _refuse_live_options(said: LiveOptionsSaid) -> None:
     if said.resume is not None:
         raise click.UsageError("--resume is for --live; say `llmrouter replay resume ID`")
-    if said.max_usd is not None:
-        raise click.UsageError("--max-usd is for --live; nothing is sent without")
+    for option in said.beyond_default():
+        raise click.UsageError(f"{option} is for --live; nothing is sent without")
 
 
 def _tell(row: ReplayRow, csv_file: Path | None, html_file: Path | None, *, as_json: bool) -> None:

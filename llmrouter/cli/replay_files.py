@@ -11,20 +11,19 @@ from typing import Any
 from llmrouter.cli.ledger import reading
 from llmrouter.cli.live_files import COMPARED, compared_cell, live_page
 from llmrouter.cli.output import fail
+from llmrouter.cli.replay_charts import cost_chart, flow_chart, latency_chart
 from llmrouter.cli.replay_report import FIGURES
 from llmrouter.core.ids import show_id
 from llmrouter.core.replay import ReplayResult, ReplayRow
-from llmrouter.pages.bars import bars
-from llmrouter.pages.distribution import cumulative
-from llmrouter.pages.flow import Link, flow
 from llmrouter.pages.page import page, paragraph, section, tiles
-from llmrouter.pages.shown import ms, usd
 from llmrouter.pages.table import table
 from llmrouter.replay.flags import FLAGS
 from llmrouter.settings import read_settings
 
 PAGE = 1000
 _LEFT_OUT = ("replay_id", "data")
+_BOUND = "An upper bound: caches of new models are not foreseen."
+_MEANS = "Of a new model its mean in the category is taken."
 
 
 async def write_csv(row: ReplayRow, path: Path) -> None:
@@ -65,13 +64,17 @@ def report_page(row: ReplayRow, report: Mapping[str, Any]) -> str:
         for key, name, show in FIGURES
         if report[key]["old"] and report[key]["new"]
     }
+    bound = report["cost_usd"]["upper_bound"]
     moved = f"{report['changed']:,} of {report['decided']:,} decisions change"
     return page(
         f"Replay {row.id}",
         section("What changes", paragraph(moved), tiles(figures), _figures(report)),
-        section("From where to where", *_flows(report)),
-        section("Cost", _costs(report)),
-        section("Latency", _latency(report)),
+        section(
+            "From where to where",
+            *(flow_chart(report["flow"], what) for what in ("category", "target")),
+        ),
+        section("Cost", cost_chart(report["flow"], _BOUND if bound else "")),
+        section("Latency", latency_chart(report["latency_spread"], _MEANS)),
         section("What it rests on", _coverage(report)),
         subtitle=row.label,
     )
@@ -89,51 +92,6 @@ def _figures(report: Mapping[str, Any]) -> str:
         ]
         rows.append((name, *shown))
     return table(("figure, with its 95 % interval", "then", "candidate", "difference"), rows)
-
-
-def _flows(report: Mapping[str, Any]) -> list[str]:
-    return [
-        flow(
-            f"Requests by {what}",
-            [
-                Link(row[f"old_{what}"] or "none", row[f"new_{what}"] or "none", row["requests"])
-                for row in report["flow"]
-            ],
-            before="then",
-            after="candidate",
-        )
-        for what in ("category", "target")
-    ]
-
-
-def _costs(report: Mapping[str, Any]) -> str:
-    sums: dict[str, float] = {}
-    for row in report["flow"]:
-        for side, target in (("then", row["old_target"]), ("candidate", row["new_target"])):
-            name = f"{target or 'nobody'}, {side}"
-            nusd = row["old_nusd"] if side == "then" else row["new_nusd"]
-            sums[name] = sums.get(name, 0) + nusd / 1e9
-    names = sorted(sums)
-    note = "An upper bound: caches of new models are not foreseen."
-    return bars(
-        "Cost by target",
-        names,
-        [sums[name] for name in names],
-        show=usd,
-        heading="target",
-        note=note if report["cost_usd"]["upper_bound"] else "",
-    )
-
-
-def _latency(report: Mapping[str, Any]) -> str:
-    spread = report["latency_spread"]
-    return cumulative(
-        "How long requests take",
-        [edge / 1000 for edge in spread["upper_us"]],
-        [("then", spread["old"]), ("candidate", spread["new"])],
-        show=ms,
-        note="Of a new model its mean in the category is taken.",
-    )
 
 
 def _coverage(report: Mapping[str, Any]) -> str:

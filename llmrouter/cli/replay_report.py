@@ -88,6 +88,7 @@ def print_check(found: Checked) -> None:
 
 
 _SKIPPED: Final[Mapping[str, str]] = {
+    "imported": "from another gateway's log: nothing was decided here",
     "version": "the configuration version that it ran with cannot be read any more",
     "never_decided": FLAGS["not_routed"],
     "no_body": FLAGS["no_body"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from llmrouter.core.records import record
 from llmrouter.core.replay import LoggedRequest
 from llmrouter.pipeline.ports import ResponseStates
@@ -16,6 +18,7 @@ from llmrouter.replay.deciding import (
     recorded_decision,
 )
 from llmrouter.replay.flags import Flag
+from llmrouter.replay.imported import SentHere, as_if_decided, is_imported
 from llmrouter.replay.reading import Read
 from llmrouter.replay.versions import RanWith, reads_alike
 from llmrouter.replay.world import World
@@ -23,11 +26,13 @@ from llmrouter.replay.world import World
 
 @record
 class Again:
-    """What was decided then, and what would be; or why nothing can be said."""
+    """What was decided then, and what would be; or why nothing can be said.  ``body`` is what was
+    decided on."""
 
     before: Decided | None
     repeated: Repeated | None
     undecided: Flag | None = None
+    body: bytes | None = None
 
 
 class DecidesAgain:
@@ -47,6 +52,7 @@ class DecidesAgain:
         self._decider = Decider(world, states, classifier, explains=explains)
         self._ran_with = ran_with
         self._candidate = candidate
+        self._sent_here = SentHere(candidate)
         self._alike: dict[RoutingTable, bool] = {}
 
     async def decide(self, read: Read) -> Again | None:
@@ -56,6 +62,8 @@ class DecidesAgain:
         self._learn(logged, table)
         if read.settled:
             return None
+        if is_imported(logged):
+            return await self._imported(read)
         before = recorded_decision(logged)
         if before is None or (before.error is not None and before.error not in NAME_ERRORS):
             return Again(before, None, "not_routed")
@@ -66,7 +74,16 @@ class DecidesAgain:
         )
         if "no_state" in repeated.flags and before.error is None:
             return Again(before, None, "no_state")
-        return Again(before, repeated)
+        return Again(before, repeated, body=read.body)
+
+    async def _imported(self, read: Read) -> Again:
+        """What llmrouter would decide on a request that another gateway served."""
+        if read.body is None:
+            return Again(None, None, "no_body")
+        body = self._sent_here.body(read.body)
+        repeated = await self._decider.repeat(read.due, body, self._candidate)
+        repeated = replace(repeated, flags=(*repeated.flags, "imported"))
+        return Again(as_if_decided(read.due.logged, repeated.decided), repeated, body=body)
 
     def _learn(self, logged: LoggedRequest, table: RoutingTable | None) -> None:
         """Takes in what the request's own decision tells of keys and models."""

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from llmrouter.core.configuration import RouterConfig
+from llmrouter.core.configuration import RouterConfig, nearest
 from llmrouter.core.errors import ConfigurationInvalid, FieldError
 from llmrouter.core.ledger import ConfigurationVersion
 from llmrouter.core.records import record
@@ -21,6 +21,9 @@ Read = Callable[[Mapping[str, Any], str], RouterConfig]
 """Reads a document that came from the named source; raises `ConfigurationInvalid`."""
 
 SOURCE = "candidate"
+
+_REMOVABLE = frozenset({"providers", "categories", "combos", "aliases", "models"})
+"""Sections whose entries `null` removes; a price of `null` is one that is not known."""
 
 
 @record
@@ -106,12 +109,32 @@ def make_candidate(
         document = {} if base is None else base.document
         document_label = f"version {base.number}" if base else "the built-in configuration"
     whole = as_document(document, source=document_label or SOURCE)
+    _check_removals(whole, changes, read)
     whole = changed_document(whole, changes)
     said = [document_label or SOURCE, *(change.shown for change in changes)]
     label = ", ".join(said)
     number = base.number if base else 0
     table = compile_table(number, whole, read(whole, label))
     return Candidate(table, whole, label, base.number if base else None)
+
+
+def _check_removals(document: Mapping[str, Any], changes: Sequence[Change], read: Read) -> None:
+    """Raises `ConfigurationInvalid` where a change removes an entry that is not there: its name
+    is misspelt, and nothing would change without a word."""
+    removals = [c.path for c in changes if c.value is None and c.path[0] in _REMOVABLE]
+    removals = [path for path in removals if len(path) == 2]
+    if not removals:
+        return
+    config = read(document, SOURCE)
+    faults = []
+    for section, name in removals:
+        entries = getattr(config, section)
+        if name not in entries:
+            guess = nearest(name, entries)
+            hint = f"; did you mean `{guess}`?" if guess else ""
+            faults.append(FieldError(f"{section}.{name}", f"there is none to remove{hint}"))
+    if faults:
+        raise ConfigurationInvalid(faults, source=SOURCE)
 
 
 def _at_equals(text: str) -> tuple[str, str, str]:

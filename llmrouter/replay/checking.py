@@ -20,6 +20,7 @@ from llmrouter.pipeline.ports import Keyring
 from llmrouter.policy.pricing import cost_of
 from llmrouter.policy.table import RoutingTable
 from llmrouter.replay.deciding import NAME_ERRORS, Decided, Decider, needs_of, recorded_decision
+from llmrouter.replay.imported import is_imported
 from llmrouter.replay.ports import Log
 from llmrouter.replay.reading import planned, read_window
 from llmrouter.replay.versions import RanWith
@@ -106,7 +107,9 @@ async def check(
         logged = read.due.logged
         found.requests += 1
         table = await ran_with.table(logged)
-        if table is None:
+        if is_imported(logged):
+            found.skipped["imported"] += 1
+        elif table is None:
             found.skipped["version"] += 1
         else:
             _check_cost(found, logged, table)

@@ -204,10 +204,14 @@ def resumable(row: ReplayRow | None, number: int, now_us: int, *, alone: bool = 
     """
     if row is None:
         raise NotFound(f"there is no replay {number}", code="replay_not_found")
+    if row.kind != "offline":
+        raise Conflict(
+            f"replay {number} is a live one; go on with it by "
+            f"`llmrouter replay --live --resume {number} --max-usd …`",
+            code="replay_live",
+        )
     if row.state == "finished":
         raise Conflict(f"replay {number} is finished", code="replay_finished")
-    if row.kind != "offline":
-        raise Conflict(f"replay {number} is a live one; resume it with --live", code="replay_live")
     if not alone:
         _check_silent(row, now_us)
     return row

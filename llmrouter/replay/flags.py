@@ -9,6 +9,7 @@ Flag = Literal[
     "no_body",
     "no_state",
     "not_routed",
+    "imported",
     "no_price",
     "no_usage",
     "no_history",
@@ -32,6 +33,8 @@ FLAGS: Final[Mapping[Flag, str]] = {
     "no_body": "the body was not kept, or is past its retention: nothing could be decided",
     "no_state": "the conversation that it goes on from is no longer kept",
     "not_routed": "it ended before anything was decided: refused at the door, or cut off",
+    "imported": "from another gateway's log: taken to ask for `router`, unless its model's name is "
+    "a category, a combo or an alias of the candidate's",
     "no_price": "the new model's price is not known, and so is the cost",
     "no_usage": "its tokens were not counted, and so the new cost is not known",
     "no_history": "the new model answered nothing in the window: no latency, no success rate",

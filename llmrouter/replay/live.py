@@ -171,7 +171,7 @@ class LiveReplay:
         """A request that is to be sent; or its result, when it is not."""
         draft = _draft(self._number, read.due.logged)
         repeated = again.repeated
-        if repeated is None or read.body is None:
+        if repeated is None or again.body is None:
             return _flagged(draft, again.undecided or "no_body")
         target = None if repeated.decision is None else next(iter(repeated.decision.usable), None)
         draft = replace(
@@ -185,7 +185,7 @@ class LiveReplay:
             return _flagged(draft, "no_target")
         if not draft.changed and not self._options.sends_unchanged:
             return _flagged(draft, "unchanged")
-        return Case(read.due.logged, read.body, repeated, draft)
+        return Case(read.due.logged, again.body, repeated, draft)
 
     async def _work(
         self,

@@ -13,7 +13,9 @@ from llmrouter.core.usage import NUSD_PER_USD
 from llmrouter.policy.statistics import Estimate, mean, share
 from llmrouter.replay.judging import count
 from llmrouter.replay.live import Progress
+from llmrouter.replay.outcomes import sum_known
 from llmrouter.replay.ports import Log
+from llmrouter.replay.spread import Spread
 
 
 @dataclass(slots=True)
@@ -52,6 +54,29 @@ class _Side:
         }
 
 
+class _Flow:
+    """Which targets answered then and now, and what that cost where both sums are known."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str | None, str | None], dict[str, Any]] = {}
+
+    def add(self, result: ReplayResult) -> None:
+        if result.new_request_id is None:
+            return
+        old, new = result.old_target, result.new_target
+        fresh = {"old_target": old, "new_target": new, "requests": 0, "compared": 0}
+        row = self._rows.setdefault((old, new), {**fresh, "old_nusd": 0, "new_nusd": 0})
+        row["requests"] += 1
+        if result.old_cost_nusd is not None and result.new_cost_nusd is not None:
+            row["compared"] += 1
+            row["old_nusd"] += result.old_cost_nusd
+            row["new_nusd"] += result.new_cost_nusd
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        return sorted(self._rows.values(), key=lambda row: -int(row["requests"]))
+
+
 async def live_report(log: Log, number: int, progress: Progress) -> dict[str, Any]:
     """The report of a live replay as JSON: money in dollars, times in milliseconds."""
     old, new = _Side(), _Side()
@@ -60,6 +85,8 @@ async def live_report(log: Log, number: int, progress: Progress) -> dict[str, An
     cost_changes: list[int] = []
     time_changes: list[int] = []
     same_finish: Counter[bool] = Counter()
+    judging: list[int | None] = []
+    spread, flow = Spread(), _Flow()
     after_id = 0
     while results := await log.results(number, after_id=after_id):
         after_id = results[-1].request_id
@@ -69,13 +96,18 @@ async def live_report(log: Log, number: int, progress: Progress) -> dict[str, An
             _add(new, data.get("new"))
             _add(old, data.get("old"))
             verdicts.append(data.get("verdict"))
+            if "judge_nusd" in data:
+                judging.append(data["judge_nusd"])
+            flow.add(result)
             _append(cost_changes, *_pair(result, "cost_nusd"))
             if result.new_success and result.old_success:
-                _append(time_changes, *_pair(result, "duration_us"))
+                durations_us = _pair(result, "duration_us")
+                spread.add(*durations_us)
+                _append(time_changes, *durations_us)
             reasons = [_finish_reason(data.get(side)) for side in ("old", "new")]
             if None not in reasons:
                 same_finish[reasons[0] == reasons[1]] += 1
-    judged = count(verdicts)
+    judged, judging_nusd = count(verdicts), sum_known(judging)
     return {
         "requests": progress.requests,
         "done": progress.done,
@@ -87,10 +119,13 @@ async def live_report(log: Log, number: int, progress: Progress) -> dict[str, An
         "flags": dict(flags),
         "cost_change_usd": _mean(cost_changes, 1 / NUSD_PER_USD),
         "duration_change_ms": _mean(time_changes, 1 / 1000),
+        "flow": flow.rows,
+        "latency_spread": spread.document,
         "old": old.document if old.characters or old.errors else None,
         "new": new.document,
         "same_finish_reason": _share(same_finish),
         "judge": {
+            "cost_usd": None if judging_nusd is None else judging_nusd / NUSD_PER_USD,
             "new_wins": judged["new"],
             "old_wins": judged["old"],
             "ties": judged["tie"],

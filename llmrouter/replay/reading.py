@@ -35,10 +35,12 @@ class Read:
 async def planned(log: Log, window: ReplayWindow) -> tuple[int, Sequence[int] | None]:
     """How many requests a window holds, and which of them where it names a sample."""
     requests = await log.count(window)
+    if window.limit is not None:
+        requests = min(requests, window.limit)
     if window.sample is not None and window.sample < requests:
-        sample = await _sample(log, window, window.sample)
+        sample = await _sample(log, window, window.sample, among=requests)
         return len(sample), sample
-    return requests if window.limit is None else min(requests, window.limit), None
+    return requests, None
 
 
 async def read_window(
@@ -105,15 +107,16 @@ async def _due(
         yield Read(due, bodies.get(number))
 
 
-async def _sample(log: Log, window: ReplayWindow, size: int) -> Sequence[int]:
-    """As many requests by lot, the same for the same seed."""
+async def _sample(log: Log, window: ReplayWindow, size: int, *, among: int) -> Sequence[int]:
+    """As many of the first ``among`` requests by lot, the same for the same seed."""
     chosen: list[int] = []
     after_id = 0
 
     def by_lot(number: int) -> int:
         return (number ^ window.seed) * 0x9E37_79B9_7F4A_7C15 & _MASK
 
-    while ids := await log.ids(window, after_id=after_id, limit=_IDS_AT_ONCE):
+    left = among
+    while left and (ids := await log.ids(window, after_id=after_id, limit=min(_IDS_AT_ONCE, left))):
         chosen = nsmallest(size, (*chosen, *ids), key=by_lot)
-        after_id = ids[-1]
+        after_id, left = ids[-1], left - len(ids)
     return sorted(chosen)

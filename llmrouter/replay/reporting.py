@@ -7,7 +7,6 @@ history of the new models leaves open.
 from __future__ import annotations
 
 import heapq
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,16 +17,13 @@ from llmrouter.core.replay import ReplayResult
 from llmrouter.replay.buckets import ONCE, Interval, Sum, Weights, bucket_of, draws, interval
 from llmrouter.replay.flags import FLAGS
 from llmrouter.replay.history import History, Ratio
+from llmrouter.replay.spread import Spread
 
 SHOWN: Final = 10
 """Requests in each list of the dearest and the most changed."""
 
 FLOWS: Final = 200
 """Rows of the flow table; the rest are summed up."""
-
-
-UPPER_US: Final = [*(round(1000 * 2 ** (step / 2)) for step in range(42)), 2**62]
-"""Upper edges of the buckets that durations are counted in: from 1 ms on, two for each doubling."""
 
 UNDECIDED: Final[frozenset[str]] = frozenset({"no_body", "no_state", "not_routed"})
 """Flags of requests that nothing can be said of."""
@@ -77,8 +73,7 @@ class Totals:
         self._moved: Counter[str] = Counter()
         self._dearest: list[tuple[int, int, ReplayResult]] = []
         self._most_changed: list[tuple[int, int, ReplayResult]] = []
-        self._old_spread = [0] * len(UPPER_US)
-        self._new_spread = [0] * len(UPPER_US)
+        self._spread = Spread()
         self.requests = 0
         self.changed = 0
 
@@ -91,12 +86,10 @@ class Totals:
             return
         self._moved["decided"] += 1
         self.changed += result.changed
-        self._moved["category"] += result.old_category != result.new_category
+        self._moved["category"] += result.changed and result.old_category != result.new_category
         self._moved["target"] += result.old_target != result.new_target
         self._rank(result)
-        if result.old_duration_us is not None and result.new_duration_us is not None:
-            self._old_spread[bisect_left(UPPER_US, result.old_duration_us)] += 1
-            self._new_spread[bisect_left(UPPER_US, result.new_duration_us)] += 1
+        self._spread.add(result.old_duration_us, result.new_duration_us)
         data: Mapping[str, Any] = result.data or {}
         flow = Flow(result.old_category, result.new_category, result.old_target, result.new_target)
         key = (flow, data.get("base"))
@@ -128,16 +121,8 @@ class Totals:
             },
             "latency_ms": self._compared(told, self._old_us, self._new_us, "timed"),
             "first_token_ms": self._compared(told, self._old_first, self._new_first, "begun"),
-            "latency_spread": {
-                "upper_us": UPPER_US[:-1],
-                "old": self._old_spread[:-1],
-                "new": self._new_spread[:-1],
-            },
-            "success": {
-                "old": told(self._old_success),
-                "new": told(self._new_success),
-                "difference": told(lambda w: _less(self._new_success(w), self._old_success(w))),
-            },
+            "latency_spread": self._spread.document,
+            "success": self._compared(told, self._old_success, self._new_success, "judged", 1),
             "projections": [self._projection(*key, replicates) for key in self._projected()],
             "coverage": {
                 "decided": self._moved["decided"],
@@ -154,12 +139,13 @@ class Totals:
         old: Callable[[Weights], float | None],
         new: Callable[[Weights], float | None],
         counted: str,
+        scale: float = 1e-3,
     ) -> dict[str, Any]:
         return {
             "compared": round(sum(getattr(c, counted).total for c in self._cells.values())),
-            "old": told(old, 1e-3),
-            "new": told(new, 1e-3),
-            "difference": told(lambda w: _less(new(w), old(w)), 1e-3),
+            "old": told(old, scale),
+            "new": told(new, scale),
+            "difference": told(lambda w: _less(new(w), old(w)), scale),
         }
 
     def _rank(self, result: ReplayResult) -> None:

@@ -18,6 +18,7 @@ from llmrouter.policy.table import RoutingTable
 from llmrouter.replay.answers import Answer, Checks, check, prompt_of, read_answer
 from llmrouter.replay.judging import Choice, question, read_choice, settle
 from llmrouter.replay.live_options import LiveOptions
+from llmrouter.replay.outcomes import sum_known
 from llmrouter.replay.paying import Case, OverBudget, Payer
 from llmrouter.replay.sending import Letter, Sent
 
@@ -103,10 +104,13 @@ class Trial:
     ) -> str | None:
         prompt = prompt_of(request)
         choices: list[Choice | None] = []
+        costs: list[int | None] = []
         for pair in ((old, new), (new, old)):
             document = question(self._options.judge or "", prompt, *pair)
             letter = Letter(self._tables.running, "openai", orjson.dumps(document))
             sent = await self._payer.send(case, letter, self._stages.judge)
+            costs.append(sent.row.cost_nusd)
+            case.data["judge_nusd"] = sum_known(costs)
             answer = _answer_of(sent)
             choices.append(None if answer is None else read_choice(answer.text))
         return settle(choices[0], choices[1])

@@ -93,6 +93,9 @@ def test_a_budget_that_is_too_small_is_said_and_can_be_raised(
 ) -> None:
     shown = invoke("replay", "--set", CHANGE, "--live", "--max-usd", "0.0005")
     assert "the budget is used up; `llmrouter replay --live --resume 1" in shown.stdout
+    assert "llmrouter replay --live --resume 1" in invoke("replay", "resume", "1").stderr
+    shown = invoke("replay", "--resume", "1", "--live", "--max-usd", "1", "--max-requests", "1")
+    assert "--max-requests was reached" in shown.stdout
     shown = invoke("replay", "--resume", "1", "--live", "--max-usd", "1")
     assert "replay 1: 3 of 3 requests settled, 3 sent" in shown.stdout
 

@@ -95,6 +95,7 @@ async def test_a_model_without_history_keeps_the_tokens_and_says_so(store: Store
         "same_tokens": 30,
     }
     assert report["latency_ms"]["compared"] == 0
+    assert report["success"]["compared"] == 0
     assert report["latency_ms"]["new"] is None
     assert report["cost_usd"]["compared"] == 30
     unpriced = (await replay(store, 'categories.code.models=["lab/unheard-of"]')).report
@@ -169,6 +170,12 @@ async def test_a_window_takes_what_it_says(store: Store) -> None:
     ids = [[one.request_id for one in await results(store, row.id)] for row in sampled]
     assert ids[0] == ids[1] != ids[2]
     assert len(ids[0]) == 9
+    both = await replay(store, TO_NEW, window=ReplayWindow(limit=20, sample=9))
+    first = [one.request_id for one in await results(store, limited.id)]
+    of_both = [one.request_id for one in await results(store, both.id)]
+    assert len(of_both) == 9
+    assert max(of_both) < max(ids[0])
+    assert set(of_both) & set(first)
     with pytest.raises(NotFound, match="no requests in this window"):
         await replay(store, TO_NEW, window=ReplayWindow(category="poetry"))
     with pytest.raises(NotFound, match="version 9"):
