@@ -133,6 +133,13 @@ class LoggedAttempt(NamedTuple):
     service_tier: str | None
 
 
+class Queued(NamedTuple):
+    """How long a request waited for room at a target, and whether it was let in."""
+
+    waited_us: int
+    admitted: bool
+
+
 @record
 class LoggedRequest:
     """A finished request as the ledger tells of it.
@@ -140,7 +147,8 @@ class LoggedRequest:
     ``told`` holds the data of its events ``request.received``, ``request.validated``,
     ``request.classified`` and ``route.selected`` by kind, where there are any; ``selected_us`` is
     when its decision was made (wall clock), None when none was, and ``classified_us`` when what it
-    is about was settled: in between it was looked which targets could be asked.
+    is about was settled: in between it was looked which targets could be asked.  ``queued`` tells
+    of targets that were full when it came to them, by their names with the account.
     """
 
     row: LoggedRow
@@ -148,6 +156,7 @@ class LoggedRequest:
     told: Mapping[str, Mapping[str, Any]]
     selected_us: int | None = None
     classified_us: int | None = None
+    queued: Mapping[str, Queued] = field(default_factory=dict)
 
     @property
     def served_by(self) -> Target | None:

@@ -1,8 +1,8 @@
 """What a decision would have led to, as far as the log can tell.
 
-The first usable target answers, unless the log shows that it failed this very request then: in
-that case the next one is asked, as it was then.  A target that was not asked then answers as it
-answered others in the window.
+The first usable target answers, unless the log shows that it failed this very request then, or had
+no room for it: in that case the next one is asked, as it was then.  A target that was not asked
+then answers as it answered others in the window.
 """
 
 from __future__ import annotations
@@ -20,11 +20,14 @@ _MOVED_ON = ("failed",)
 @record
 class Expected:
     """Who would have answered.  ``as_then`` is the attempt that was really made with it;
-    ``failed`` are those that would have failed before, as they did then."""
+    ``failed`` are those that would have failed before, as they did then.  ``waited_us`` is how
+    long it would have waited for room, as it did then; ``passed_over`` that it found none."""
 
     target: str | None
     as_then: LoggedAttempt | None = None
     failed: tuple[LoggedAttempt, ...] = ()
+    waited_us: int = 0
+    passed_over: bool = False
 
 
 def expect(logged: LoggedRequest, usable: Sequence[str]) -> Expected:
@@ -34,12 +37,17 @@ def expect(logged: LoggedRequest, usable: Sequence[str]) -> Expected:
         if attempt.kind in _ANSWERING:
             then[str(Target(attempt.provider, attempt.model, attempt.account))] = attempt
     failed: list[LoggedAttempt] = []
+    waited_us, passed_over = 0, False
     for name in usable:
-        known = then.get(name)
+        known, queued = then.get(name), logged.queued.get(name)
+        waited_us += 0 if queued is None else queued.waited_us
+        if known is None and queued is not None and not queued.admitted:
+            passed_over = True
+            continue
         if known is None or known.outcome not in _MOVED_ON:
-            return Expected(name, known, tuple(failed))
+            return Expected(name, known, tuple(failed), waited_us, passed_over)
         failed.append(known)
-    return Expected(None, None, tuple(failed))
+    return Expected(None, None, tuple(failed), waited_us, passed_over)
 
 
 def measured(logged: LoggedRequest) -> LoggedAttempt | None:

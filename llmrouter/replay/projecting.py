@@ -83,6 +83,8 @@ class Projector:
         flags = list(repeated.flags)
         if expected.failed:
             flags.append("failed_then")
+        if expected.passed_over:
+            flags.append("at_capacity")
         answer = self._answer(logged, expected, after.category, flags)
         return ReplayResult(
             **old, **self._changed(before, after), **answer, flags=tuple(dict.fromkeys(flags))
@@ -123,7 +125,10 @@ class Projector:
     ) -> dict[str, Any]:
         row = logged.row
         spent_us = sum(attempt.duration_us or 0 for attempt in expected.failed)
-        fixed_us = (row.overhead_us or 0) + spent_us
+        # What it waited for room at targets that it would not have come to is no overhead.
+        waited_us = sum(one.waited_us for one in logged.queued.values())
+        overhead_us = max(0, (row.overhead_us or 0) - waited_us) + expected.waited_us
+        fixed_us = overhead_us + spent_us
         fixed_nusd = sum_known(
             [classify_cost(logged), *(self._recounted(a) for a in expected.failed)]
         )

@@ -6,7 +6,7 @@ Each page costs the same however many there are, and nothing is kept between two
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 from sqlalchemy import Row, Text, cast, func, select
@@ -15,12 +15,13 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from llmrouter.core.events import (
     RequestClassified,
+    RequestQueued,
     RequestReceived,
     RequestValidated,
     RouteSelected,
 )
 from llmrouter.core.ids import id_floor
-from llmrouter.core.replay import LoggedAttempt, LoggedRequest, LoggedRow, ReplayWindow
+from llmrouter.core.replay import LoggedAttempt, LoggedRequest, LoggedRow, Queued, ReplayWindow
 from llmrouter.store.queries.among import among
 from llmrouter.store.schema import attempt, event, request
 
@@ -36,6 +37,8 @@ _TOLD: Final = (
     RequestClassified.kind,
     RouteSelected.kind,
 )
+
+_READ: Final = (*_TOLD, RequestQueued.kind)
 
 _ROW: Final = tuple(request.c[name] for name in LoggedRow._fields)
 _ATTEMPT: Final = tuple(attempt.c[name] for name in LoggedAttempt._fields)
@@ -85,14 +88,15 @@ async def _logged(
     ordered = tried.order_by(attempt.c.request_id, attempt.c.n)
     for made in map(LoggedAttempt._make, (await connection.execute(ordered)).all()):
         attempts.setdefault(made.request_id, []).append(made)
-    told, after_us = await _told(connection, ids)
+    said = await _said(connection, ids)
     return tuple(
         LoggedRequest(
             row,
             tuple(attempts.get(row.id, ())),
-            told.get(row.id, {}),
-            _at_us(row, after_us[RouteSelected.kind]),
-            _at_us(row, after_us[RequestClassified.kind]),
+            said.told.get(row.id, {}),
+            _at_us(row, said.after_us[RouteSelected.kind]),
+            _at_us(row, said.after_us[RequestClassified.kind]),
+            said.queued.get(row.id, {}),
         )
         for row in rows
     )
@@ -103,23 +107,34 @@ def _at_us(row: LoggedRow, after_us: Mapping[int, int]) -> int | None:
     return None if passed_us is None else row.started_us + passed_us
 
 
-async def _told(
-    connection: AsyncConnection, ids: Sequence[int]
-) -> tuple[dict[int, dict[str, Mapping[str, Any]]], dict[str, dict[int, int]]]:
-    """The events' data by request and kind; and how long after its arrival each was classified
-    and decided, by kind and request."""
-    told: dict[int, dict[str, Mapping[str, Any]]] = {}
-    after_us: dict[str, dict[int, int]] = {RouteSelected.kind: {}, RequestClassified.kind: {}}
+class _Said(NamedTuple):
+    """What events say, by request."""
+
+    told: dict[int, dict[str, Mapping[str, Any]]]
+    """Their data, by kind."""
+    after_us: dict[str, dict[int, int]]
+    """By kind: how long after its arrival the request was classified and decided."""
+    queued: dict[int, dict[str, Queued]]
+    """What became of it at targets that were full, by their names."""
+
+
+async def _said(connection: AsyncConnection, ids: Sequence[int]) -> _Said:
+    said = _Said({}, {RouteSelected.kind: {}, RequestClassified.kind: {}}, {})
     # As text: reading JSON here takes half as long as through the type of the column.
     columns = (event.c.request_id, event.c.dt_us, event.c.kind, cast(event.c.data, Text))
     statement = select(*columns).where(
-        among(connection, event.c.request_id, ids), event.c.kind.in_(_TOLD)
+        among(connection, event.c.request_id, ids), event.c.kind.in_(_READ)
     )
-    for request_id, dt_us, kind, data in (await connection.execute(statement)).all():
-        told.setdefault(request_id, {})[kind] = orjson.loads(data)
-        if kind in after_us:
-            after_us[kind][request_id] = dt_us
-    return told, after_us
+    for request_id, dt_us, kind, text in (await connection.execute(statement)).all():
+        data = orjson.loads(text)
+        if kind == RequestQueued.kind:
+            at = said.queued.setdefault(request_id, {})
+            at[data["target"]] = Queued(data["waited_us"], data["outcome"] == "admitted")
+            continue
+        said.told.setdefault(request_id, {})[kind] = data
+        if kind in said.after_us:
+            said.after_us[kind][request_id] = dt_us
+    return said
 
 
 def _within(window: ReplayWindow) -> list[ColumnElement[bool]]:
