@@ -5,6 +5,7 @@ from __future__ import annotations
 from quart import request
 
 from llmrouter.core.errors import FieldError, InvalidRequest
+from llmrouter.core.ids import read_id
 from llmrouter.core.moments import read_moment
 
 
@@ -27,6 +28,17 @@ def since_us(now_us: int, name: str = "since") -> int | None:
         return read_moment(text, now_us)
     except ValueError as error:
         raise _wrong(name, str(error)) from None
+
+
+def known_id(name: str) -> int | None:
+    """A request's id, as it is shown or in digits."""
+    text = request.args.get(name)
+    if text is None:
+        return None
+    number = read_id(text)
+    if number is None:
+        raise _wrong(name, "must be a request id such as req_…")
+    return number
 
 
 def _wrong(name: str, message: str) -> InvalidRequest:

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any, Literal
+from dataclasses import asdict, fields
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from quart import Blueprint
 
 from llmrouter.core.errors import FieldError, InvalidRequest, NotFound
+from llmrouter.core.ids import show_id
 from llmrouter.core.moments import read_moment
 from llmrouter.core.replay import (
     MAX_OUTPUT_TOKENS,
     Baseline,
     LiveAsked,
     ReplayAsked,
+    ReplayResult,
     ReplayRow,
     ReplayWindow,
 )
 from llmrouter.core.routing import Mode
 from llmrouter.web.bodies import model_body
-from llmrouter.web.parameters import whole_number
+from llmrouter.web.parameters import known_id, whole_number
 from llmrouter.web.services import services
+
+_LIVE_MEMBERS: Final = frozenset(field.name for field in fields(LiveAsked))
 
 blueprint = Blueprint("replays", __name__, url_prefix="/replays")
 
@@ -92,6 +96,7 @@ async def start() -> tuple[dict[str, Any], int]:
     if not order.live:
         _refuse_live_members(order)
         return show_replay(await services().replays.start(asked)), 202
+    _refuse_offline_members(order)
     wanted = LiveAsked(
         max_usd=order.max_usd,
         max_requests=order.max_requests,
@@ -122,12 +127,17 @@ async def replay(number: int) -> dict[str, Any]:
 
 @blueprint.get("/<int:number>/results")
 async def results(number: int) -> dict[str, Any]:
-    """A replay's results in the order of their requests; ``after`` (an id) and ``limit`` page."""
+    """A replay's results in the order of their requests; ``after`` (a request's id) and ``limit``
+    page."""
     await _found(number)
-    after = whole_number("after", 0, maximum=2**63 - 1)
+    after = known_id("after") or 0
     limit = whole_number("limit", 100, maximum=1000)
     page = await services().reader.replays.results(number, after_id=after, limit=limit)
-    return {"results": [asdict(result) for result in page]}
+    last = page[-1].request_id if len(page) == limit else None
+    return {
+        "results": [_show_result(result) for result in page],
+        "next_after": None if last is None else show_id(last),
+    }
 
 
 @blueprint.post("/<int:number>/resume")
@@ -149,11 +159,37 @@ def show_replay(row: ReplayRow, *, whole: bool = True) -> dict[str, Any]:
     return shown
 
 
+def _show_result(result: ReplayResult) -> dict[str, Any]:
+    """A result as JSON, with the ids that requests have everywhere."""
+    new_id = result.new_request_id
+    return {
+        **asdict(result),
+        "request_id": show_id(result.request_id),
+        "new_request_id": None if new_id is None else show_id(new_id),
+    }
+
+
 def _refuse_live_members(order: ReplayOrder) -> None:
-    """What would be about money is not passed over in silence."""
-    if order.max_usd is not None:
-        fault = FieldError("max_usd", "is for live replays; say `live: true`, or leave it out")
-        raise InvalidRequest([fault])
+    """What is about sending is not passed over in silence."""
+    faults = [
+        FieldError(name, "is for live replays; say `live: true`, or leave it out")
+        for name in ReplayOrder.model_fields
+        if name in order.model_fields_set and name in _LIVE_MEMBERS
+    ]
+    if faults:
+        raise InvalidRequest(faults)
+
+
+def _refuse_offline_members(order: ReplayOrder) -> None:
+    """A live replay counts what it pays, and goes by breakers as they were."""
+    given = {"breakers": order.breakers, "prices": order.prices}
+    faults = [
+        FieldError(name, "is for replays that send nothing; leave it out")
+        for name, value in given.items()
+        if value != "then"
+    ]
+    if faults:
+        raise InvalidRequest(faults)
 
 
 async def _found(number: int) -> ReplayRow:

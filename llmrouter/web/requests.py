@@ -10,7 +10,7 @@ from llmrouter.core.errors import FieldError, InvalidRequest, NotFound
 from llmrouter.core.ids import read_id, show_id
 from llmrouter.core.routing import Ending
 from llmrouter.store.queries.requests import RequestFilter
-from llmrouter.web.parameters import since_us, whole_number
+from llmrouter.web.parameters import known_id, since_us, whole_number
 from llmrouter.web.rows import show_request, show_story
 from llmrouter.web.services import services
 
@@ -25,7 +25,7 @@ async def list_requests() -> dict[str, Any]:
     """Requests, newest first; ``before`` is the ``next_before`` of the page before."""
     part = services()
     page = await part.reader.request_page(
-        before_id=_id_parameter("before"),
+        before_id=known_id("before"),
         limit=whole_number("limit", PAGE, maximum=LARGEST_PAGE),
         wanted=RequestFilter(
             ending=_ending(),
@@ -54,16 +54,6 @@ async def one_request(request_id: str) -> dict[str, Any]:
             f"there is no request `{request_id[:100]}` in the ledger", code="request_not_found"
         )
     return show_story(story)
-
-
-def _id_parameter(name: str) -> int | None:
-    text = request.args.get(name)
-    if text is None:
-        return None
-    number = read_id(text)
-    if number is None:
-        raise InvalidRequest([FieldError(name, "must be a request id such as req_…")])
-    return number
 
 
 def _ending() -> Ending | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -108,3 +109,42 @@ async def test_what_nothing_would_bound_is_refused(
         assert refused.status_code == 422
         assert param in refused.text
         assert (await router.http.get("/replays")).json()["replays"] == []
+
+
+async def test_results_are_paged_by_the_ids_that_requests_have_everywhere(
+    provider: Provider, sqlite_database: DatabaseAddress
+) -> None:
+    async with running_router(sqlite_database, document(provider)) as router:
+        await logged(router, "one", "two", "three")
+        number = (await router.http.post("/replays", json=LIVE)).json()["id"]
+        await ended(router, number)
+        address, pages, after = f"/replays/{number}/results?limit=2", [], ""
+        while True:
+            page = (await router.http.get(address + after)).json()
+            pages.append([result["request_id"] for result in page["results"]])
+            if page["next_after"] is None:
+                break
+            after = f"&after={page['next_after']}"
+        listed = (await router.http.get("/requests")).json()["requests"]
+        wrong = await router.http.get(address + "&after=yesterday")
+    assert [len(page) for page in pages] == [2, 1]
+    assert [*chain.from_iterable(pages)] == [row["id"] for row in reversed(listed)]
+    assert (wrong.status_code, wrong.json()["error"]["param"]) == (422, "after")
+
+
+@pytest.mark.parametrize(
+    ("members", "param"),
+    [
+        ({"judge": "lab/fast"}, "judge"),
+        ({"max_requests": 3}, "max_requests"),
+        ({"live": True, "max_usd": 1, "prices": "today"}, "prices"),
+        ({"live": True, "max_usd": 1, "breakers": "ignore"}, "breakers"),
+    ],
+)
+async def test_what_would_be_passed_over_in_silence_is_refused(
+    provider: Provider, sqlite_database: DatabaseAddress, members: Any, param: str
+) -> None:
+    async with running_router(sqlite_database, document(provider)) as router:
+        await logged(router, "one")
+        refused = await router.http.post("/replays", json={"set": LIVE["set"], **members})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (422, param)
