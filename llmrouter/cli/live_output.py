@@ -29,6 +29,11 @@ def print_live(number: int, report: Mapping[str, Any]) -> None:
         )
     for flag, count in report["flags"].items():
         click.echo(wrapped(f"{count:,} {flag} ({FLAGS[flag]})", indent=0))
+    if "no_price" in report["flags"]:
+        click.echo(
+            "what has no price is not sent: see `llmrouter prices set --help`, or say "
+            "--allow-unknown-prices with --max-requests"
+        )
     rows = [
         (label, *(cell(report[side], name) for side in ("old", "new")))
         for name, label in ANSWERS.items()

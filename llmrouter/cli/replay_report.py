@@ -44,6 +44,11 @@ def print_report(row: ReplayRow, state: str) -> None:
         f"change ({_share(report['changed'], decided)}): {report['changed_category']:,} categories,"
         f" {report['changed_target']:,} targets\n"
     )
+    for name, meant in (report.get("unheard_of") or {}).items():
+        hint = f"; did you mean `{meant}`?" if meant else ""
+        click.echo(wrapped(f"`{name}` has no price and answered nothing so far{hint}", indent=0))
+    if report.get("unheard_of"):
+        click.echo("")
     _print_figures(report)
     _print_flow(report)
     _print_projections(report)

@@ -6,6 +6,7 @@ model's have, and what its input takes per byte of request.  Both need `ENOUGH` 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -116,6 +117,11 @@ class History:
             overall = self._by_model[name] = Fared()
         within.add(answer)
         overall.add(answer)
+
+    @property
+    def models(self) -> Collection[str]:
+        """Every model that was asked."""
+        return self._by_model.keys()
 
     def of(self, category: str | None, model: str) -> tuple[Fared | None, bool]:
         """A model's answers in a category, or (then the second is true) in any."""

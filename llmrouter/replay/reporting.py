@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from llmrouter.core.configuration import nearest
 from llmrouter.core.ids import show_id
 from llmrouter.core.replay import ReplayResult
 from llmrouter.replay.buckets import ONCE, Interval, Sum, Weights, bucket_of, draws, interval
@@ -27,6 +28,9 @@ FLOWS: Final = 200
 
 UNDECIDED: Final[frozenset[str]] = frozenset({"no_body", "no_state", "not_routed"})
 """Flags of requests that nothing can be said of."""
+
+_UNHEARD_OF: Final[frozenset[str]] = frozenset({"no_price", "no_history"})
+"""Flags of requests whose new model may be misspelt: it has no price, and answered nothing."""
 
 
 class Flow(NamedTuple):
@@ -74,6 +78,7 @@ class Totals:
         self._dearest: list[tuple[int, int, ReplayResult]] = []
         self._most_changed: list[tuple[int, int, ReplayResult]] = []
         self._spread = Spread()
+        self._unheard_of: set[str] = set()
         self.requests = 0
         self.changed = 0
 
@@ -89,6 +94,8 @@ class Totals:
         self._moved["category"] += result.changed and result.old_category != result.new_category
         self._moved["target"] += result.old_target != result.new_target
         self._rank(result)
+        if result.new_target is not None and _UNHEARD_OF.issubset(result.flags):
+            self._unheard_of.add(result.new_target)
         self._spread.add(result.old_duration_us, result.new_duration_us)
         data: Mapping[str, Any] = result.data or {}
         flow = Flow(result.old_category, result.new_category, result.old_target, result.new_target)
@@ -113,7 +120,7 @@ class Totals:
             "changed_target": self._moved["target"],
             "flow": self._flow(),
             "cost_usd": {
-                "compared": sum(cell.compared for cell in self._cells.values()),
+                "compared": self._priced,
                 "old": told(self._old_nusd, 1e-9),
                 "new": told(self._new_nusd, 1e-9),
                 "difference": told(lambda w: _less(self._new_nusd(w), self._old_nusd(w)), 1e-9),
@@ -123,6 +130,9 @@ class Totals:
             "first_token_ms": self._compared(told, self._old_first, self._new_first, "begun"),
             "latency_spread": self._spread.document,
             "success": self._compared(told, self._old_success, self._new_success, "judged", 1),
+            "unheard_of": {
+                name: nearest(name, self._history.models) for name in sorted(self._unheard_of)
+            },
             "projections": [self._projection(*key, replicates) for key in self._projected()],
             "coverage": {
                 "decided": self._moved["decided"],
@@ -171,10 +181,18 @@ class Totals:
 
     # The figures, each for a drawing of buckets.
 
+    @property
+    def _priced(self) -> int:
+        return sum(cell.compared for cell in self._cells.values())
+
     def _old_nusd(self, weights: Weights) -> float | None:
+        if not self._priced:
+            return None
         return sum(cell.old_nusd.drawn(weights) for cell in self._cells.values())
 
     def _new_nusd(self, weights: Weights) -> float | None:
+        if not self._priced:
+            return None
         return sum(self._cost(key, cell, weights) for key, cell in self._cells.items())
 
     def _cost(self, key: tuple[Flow, str | None], cell: _Cell, weights: Weights) -> float:

@@ -101,6 +101,12 @@ async def test_a_model_without_history_keeps_the_tokens_and_says_so(store: Store
     unpriced = (await replay(store, 'categories.code.models=["lab/unheard-of"]')).report
     assert unpriced is not None
     assert unpriced["coverage"]["no_price"] == 30
+    assert unpriced["cost_usd"]["old"] is unpriced["cost_usd"]["new"] is None
+    assert unpriced["unheard_of"] == {"lab/unheard-of": None}
+    assert report["unheard_of"] == {}
+    misspelt = (await replay(store, 'categories.code.models=["lab/olde"]')).report
+    assert misspelt is not None
+    assert misspelt["unheard_of"] == {"lab/olde": "lab/old"}
     assert unpriced["cost_usd"]["compared"] == 0
 
 
