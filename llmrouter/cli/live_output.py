@@ -19,8 +19,8 @@ def print_live(number: int, report: Mapping[str, Any]) -> None:
     )
     if report["budget_is_spent"]:
         click.echo(
-            f"the budget is used up; `llmrouter replay --live --resume {number} --max-usd …` "
-            "goes on with a larger one"
+            "what is left of the budget does not cover the most that the next call can cost; "
+            f"`llmrouter replay --live --resume {number} --max-usd …` goes on with a larger one"
         )
     elif report["done"] < report["requests"]:
         click.echo(

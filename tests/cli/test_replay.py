@@ -92,7 +92,8 @@ def test_a_budget_that_is_too_small_is_said_and_can_be_raised(
     replayable: Path, invoke: Invoke
 ) -> None:
     shown = invoke("replay", "--set", CHANGE, "--live", "--max-usd", "0.0005")
-    assert "the budget is used up; `llmrouter replay --live --resume 1" in shown.stdout
+    assert "what is left of the budget does not cover" in shown.stdout
+    assert "`llmrouter replay --live --resume 1 --max-usd" in shown.stdout
     assert "llmrouter replay --live --resume 1" in invoke("replay", "resume", "1").stderr
     shown = invoke("replay", "--resume", "1", "--live", "--max-usd", "1", "--max-requests", "1")
     assert "--max-requests was reached" in shown.stdout
@@ -169,7 +170,7 @@ def test_beside_a_server_the_server_sends(
         assert shown.exit_code == 0, shown.output
         assert "replay 1: 3 of 3 requests settled, 3 sent" in shown.stdout
         poor = invoke("replay", "--set", CHANGE, "--live", "--max-usd", "0.0005")
-        assert "the budget is used up" in poor.stdout
+        assert "what is left of the budget" in poor.stdout
         more = invoke("replay", "--resume", "2", "--live", "--max-usd", "1")
         assert "replay 2: 3 of 3 requests settled, 3 sent" in more.stdout
     finally:
