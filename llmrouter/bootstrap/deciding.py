@@ -10,6 +10,7 @@ from llmrouter.core.routing import Target
 from llmrouter.pipeline.availability import Availability
 from llmrouter.pipeline.classifiers import Keywords, Local, TextClassifier
 from llmrouter.pipeline.conversations import Conversations, ConversationState, Turns
+from llmrouter.pipeline.heavy import Heavy
 from llmrouter.pipeline.knowledge import Knowledge
 from llmrouter.pipeline.ports import ResponseStates
 from llmrouter.pipeline.stages.classify import Classify
@@ -39,11 +40,12 @@ def deciding_stages(
     knowledge: Knowledge,
     *networked: TextClassifier,
     states: ResponseStates | None = None,
+    heavy: Heavy | None = None,
 ) -> Deciding:
     """The deciding stages, in order; the command line explains with them, without a network."""
     classifiers = (Local(LocalClassifier.load()), *networked, Keywords())
     return Deciding(
-        Validate(states),
+        Validate(states, heavy),
         Classify(classifiers, conversations),
         Select(availability, keyring, conversations, knowledge),
     )

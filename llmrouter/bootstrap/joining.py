@@ -18,6 +18,7 @@ from llmrouter.pipeline.availability import Availability
 from llmrouter.pipeline.capacity import Capacity
 from llmrouter.pipeline.conversations import Conversations
 from llmrouter.pipeline.estimator import Estimator
+from llmrouter.pipeline.heavy import Heavy
 from llmrouter.pipeline.knowledge import Knowledge
 from llmrouter.pipeline.means import Means
 from llmrouter.pipeline.model_classifier import API_S, OLLAMA_S, Asked, ModelClassifier
@@ -87,6 +88,7 @@ async def join(opened: Opened) -> Router:
     traffic = Traffic(settings.max_requests)
     assigner = Assigner(keyring, DIALECTS, codec, opened.estimator)
     capacity = Capacity()
+    heavy = Heavy()
     tails = Tails(store.reader.tails, lambda: configuration.table.hedges_by_p95, clock)
     await tails.renew()
     tasks.start(tails.run(), name="renew models' slowness")
@@ -97,6 +99,7 @@ async def join(opened: Opened) -> Router:
         knowledge,
         *_model_classifiers(opened, assigner, availability),
         states=store.reader,
+        heavy=heavy,
     )
     call = Call(
         Means(
@@ -134,7 +137,7 @@ async def join(opened: Opened) -> Router:
     front = Front(
         guard=_guard(settings),
         inner=build_app(services),
-        pipelines=_pipelines(opened, deciding, call, conversations, traffic, tasks),
+        pipelines=_pipelines(opened, deciding, call, conversations, traffic, heavy),
         configuration=configuration,
         dialects=DIALECTS,
         traffic=traffic,
@@ -151,13 +154,13 @@ def _pipelines(
     call: Call,
     conversations: Conversations,
     traffic: Traffic,
-    tasks: Tasks,
+    heavy: Heavy,
 ) -> Mapping[Operation, Pipeline]:
     """The stages of each operation, in their order."""
     keyring, ledger, telemetry = opened.keyring, opened.store.ledger, opened.telemetry
     receive = Receive(traffic, ledger, keyring, opened.store.node)
     count = Count(opened.upstream, keyring, DIALECTS, opened.estimator)
-    account = Account(ledger, keyring)
+    account = Account(ledger, keyring, heavy)
     traced = () if telemetry is None else (Trace(telemetry),)
     told = () if telemetry is None else (Tell(telemetry),)
     turnstile = Turnstile()

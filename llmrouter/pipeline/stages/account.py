@@ -9,6 +9,7 @@ from llmrouter.core.events import RequestFinished
 from llmrouter.core.ledger import RequestRecord
 from llmrouter.core.routing import Ending
 from llmrouter.pipeline.exchange import Exchange
+from llmrouter.pipeline.heavy import Heavy
 from llmrouter.pipeline.ports import Keyring, Ledger
 from llmrouter.policy.fold import fold_request
 from llmrouter.policy.redaction import without_secrets
@@ -32,9 +33,10 @@ class Account:
 
     name = "account"
 
-    def __init__(self, ledger: Ledger, keyring: Keyring) -> None:
+    def __init__(self, ledger: Ledger, keyring: Keyring, heavy: Heavy | None = None) -> None:
         self._ledger = ledger
         self._keyring = keyring
+        self._heavy = heavy or Heavy()
 
     async def __call__(self, exchange: Exchange) -> None:
         duration_us = exchange.elapsed_us()
@@ -75,7 +77,7 @@ class Account:
             secrets.add(sent)
         if len(exchange.body) >= SEARCH_IN_THREAD_BYTES:
             with suppress(asyncio.CancelledError):  # at a sudden stop the books are closed first
-                return await asyncio.to_thread(without_secrets, exchange.body, secrets)
+                return await self._heavy.run(without_secrets, exchange.body, secrets)
         return without_secrets(exchange.body, secrets)
 
 

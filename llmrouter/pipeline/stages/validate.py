@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from llmrouter.core.clipping import clipped
@@ -12,6 +11,7 @@ from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import DialectName
 from llmrouter.dialects.wire import FORWARDED_HEADERS, ContinuingDialect, CountingDialect
 from llmrouter.pipeline.exchange import Exchange
+from llmrouter.pipeline.heavy import Heavy
 from llmrouter.pipeline.ports import ResponseStates
 from llmrouter.policy.conversation import conversation_id
 from llmrouter.policy.envelope import authored_text
@@ -29,8 +29,9 @@ class Validate:
 
     name = "validate"
 
-    def __init__(self, states: ResponseStates | None = None) -> None:
+    def __init__(self, states: ResponseStates | None = None, heavy: Heavy | None = None) -> None:
         self._states = states
+        self._heavy = heavy or Heavy()
 
     async def __call__(self, exchange: Exchange) -> None:
         caller = exchange.caller
@@ -40,7 +41,7 @@ class Validate:
         )
         chain = await self._chain(exchange, request)
         if chain is not None:
-            request = await _continued(exchange, request, chain)
+            request = await self._continued(exchange, request, chain)
         exchange.request = request
         exchange.authored = authored_text(request.turns)
         exchange.conversation_id = conversation_id(
@@ -81,7 +82,7 @@ class Validate:
     async def _parse(self, exchange: Exchange) -> ChatRequest:
         parse = self._parser(exchange)
         if len(exchange.body) >= PARSE_IN_THREAD_BYTES:
-            return await asyncio.to_thread(parse, exchange.body)
+            return await self._heavy.run(parse, exchange.body)
         return parse(exchange.body)
 
     def _parser(self, exchange: Exchange) -> Callable[[bytes], ChatRequest]:
@@ -90,20 +91,19 @@ class Validate:
             return dialect.parse_count
         return dialect.parse
 
+    async def _continued(
+        self, exchange: Exchange, request: ChatRequest, chain: Sequence[ResponseState]
+    ) -> ChatRequest:
+        """The request with the conversation that it goes on from.  Raises `NotFound`."""
+        dialect = exchange.dialect
+        if not isinstance(dialect, ContinuingDialect):
+            return request
+        if sum(len(state.items) for state in chain) >= PARSE_IN_THREAD_BYTES:
+            return await self._heavy.run(dialect.continue_from, request, chain)
+        return dialect.continue_from(request, chain)
+
 
 def _forwarded(headers: Mapping[str, str], dialect: DialectName) -> Mapping[str, str]:
     """What a provider must see of the client's own headers."""
     names = FORWARDED_HEADERS.get(dialect)
     return {name: v for name, v in headers.items() if name in names} if names else {}
-
-
-async def _continued(
-    exchange: Exchange, request: ChatRequest, chain: Sequence[ResponseState]
-) -> ChatRequest:
-    """The request with the conversation that it goes on from.  Raises `NotFound`."""
-    dialect = exchange.dialect
-    if not isinstance(dialect, ContinuingDialect):
-        return request
-    if sum(len(state.items) for state in chain) >= PARSE_IN_THREAD_BYTES:
-        return await asyncio.to_thread(dialect.continue_from, request, chain)
-    return dialect.continue_from(request, chain)
