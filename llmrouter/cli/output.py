@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import sys
 import textwrap
 from collections.abc import Callable, Coroutine, Iterable, Sequence
@@ -94,13 +95,29 @@ def fail(message: str) -> NoReturn:
 
 
 def run(work: Coroutine[Any, Any, T], *, loop_factory: LoopFactory | None = None) -> T:
-    """Runs a command's work; errors that are meant for people become its message."""
+    """Runs a command's work; errors that are meant for people become its message.
+
+    SIGTERM interrupts it as Ctrl-C does, so that it can note how far it came.
+    """
 
     def finished() -> T:
         with asyncio.Runner(loop_factory=loop_factory) as runner:
-            return runner.run(work)
+            return runner.run(_ended_by_sigterm(work))
 
-    return explained(finished)
+    try:
+        return explained(finished)
+    except asyncio.CancelledError:
+        sys.exit(128 + signal.SIGTERM)
+
+
+async def _ended_by_sigterm(work: Coroutine[Any, Any, T]) -> T:
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    if task is not None:
+        loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        return await work
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
 
 
 def explained(work: Callable[[], T]) -> T:

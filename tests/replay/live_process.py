@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
 from llmrouter.cli.live_replaying import carried_out
+from llmrouter.cli.output import run
 from llmrouter.core.replay import ReplayAsked, ReplayWindow
 from llmrouter.replay.live_options import LiveOptions, LiveOrder
 from llmrouter.settings import read_settings
@@ -25,4 +26,6 @@ async def main(url: str, folder: Path, document: dict[str, object]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])))
+    # A shell that starts the tests in its background leaves it ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    run(main(sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])))

@@ -222,12 +222,17 @@ async def test_a_judge_that_always_takes_the_first_answer_decides_nothing(
 
 
 @pytest.mark.parametrize(
-    ("ended_by", "left"), [(signal.SIGKILL, "running"), (signal.SIGINT, "interrupted")]
+    ("ended_by", "left"),
+    [
+        (signal.SIGKILL, "running"),
+        (signal.SIGINT, "interrupted"),
+        (signal.SIGTERM, "interrupted"),
+    ],
 )
 async def test_a_replay_that_was_ended_pays_for_nothing_twice(
     database: DatabaseAddress, tmp_path: Path, ended_by: signal.Signals, left: str
 ) -> None:
-    if ended_by == signal.SIGINT and database.kind == "postgresql":
+    if ended_by != signal.SIGKILL and database.kind == "postgresql":
         pytest.skip("how a process notes that it was interrupted is the same on both")
     async with Provider() as provider:
         await logged(database, provider, [f"text {i}" for i in range(8)])
@@ -244,6 +249,7 @@ async def test_a_replay_that_was_ended_pays_for_nothing_twice(
         await eventually(lambda: len(provider.seen) >= sent + 4, within_s=90)
         process.send_signal(ended_by)
         await asyncio.wait_for(process.communicate(), 90)
+        assert process.returncode not in (0, None)
 
         provider.on("new", answer("again"))
         ((number, state),) = ask(database, "SELECT id, state FROM replays")
