@@ -99,6 +99,9 @@ def test_another_ledgers_server_is_not_written_to(
 ) -> None:
     before = running(beside)
     monkeypatch.setenv("LLMROUTER_DATA_DIR", str(ledger / "data"))
+    # The server's is a copy of this one, which is another from here on.
+    (ledger / "other.json").write_text('{"routing": {"mode": "keywords"}}')
+    assert invoke("config", "import", "other.json").exit_code == 0
     held = FileClaim(ledger / "data" / "llmrouter.db")
     try:
         result = invoke("config", "import", "router_config.json", "--note", "elsewhere")
