@@ -100,9 +100,7 @@ class Attempt:
         )
         exchange.attempt_began(self._begun_us)
         left_us = assignment.deadline_us - self._begun_us
-        self._clocks = ReadingClocks(
-            exchange.clock, until_us=exchange.clock.monotonic_us() + left_us
-        )
+        self._clocks = ReadingClocks(exchange.clock, until_ns=exchange.now_ns() + left_us * 1_000)
 
     @property
     def translation(self) -> str:

@@ -53,7 +53,7 @@ class Chain:
             await self._follow_plan()
         finally:
             if self._has_raced:
-                await self._call_off("outrun" if self._exchange.has("reply") else "cancelled")
+                await self._call_off("outrun" if hasattr(self._exchange, "reply") else "cancelled")
 
     async def _follow_plan(self) -> None:
         targets = self._exchange.decision.usable or self._trial()

@@ -45,4 +45,4 @@ class ClockWatch:
             self._note([Event(0, ClockJumped(by_us))])
 
     def _now_ahead_us(self) -> int:
-        return self._clock.now_us() - self._clock.monotonic_us()
+        return self._clock.now_us() - self._clock.monotonic_ns() // 1_000

@@ -28,10 +28,10 @@ class OutOfTime(Exception):
 class ReadingClocks:
     """What is left of a phase's time and of the attempt's.  Close it: it holds a timer."""
 
-    def __init__(self, clock: Clock, *, until_us: int) -> None:
-        """``until_us`` is when the attempt's whole time is up (monotonic)."""
+    def __init__(self, clock: Clock, *, until_ns: int) -> None:
+        """``until_ns`` is when the attempt's whole time is up (monotonic)."""
         self._now_s = asyncio.get_running_loop().time
-        self._until_s = self._now_s() + (until_us - clock.monotonic_us()) / 1e6
+        self._until_s = self._now_s() + (until_ns - clock.monotonic_ns()) / 1e9
         self._phase_until_s = self._until_s
         self._timer: Timer | None = None  # until something has to be waited for
 

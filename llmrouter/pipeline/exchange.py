@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import field
-from itertools import pairwise
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, overload
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from llmrouter.core.clock import Clock
 from llmrouter.core.errors import RouterError
@@ -21,32 +20,6 @@ from llmrouter.dialects.wire import Dialect
 from llmrouter.pipeline.ports import Client, Ledger
 from llmrouter.policy.envelope import Authored
 from llmrouter.policy.table import Resolution, RoutingTable
-
-T = TypeVar("T")
-
-
-class Slot(Generic[T]):
-    """Declares a member of an exchange that one stage fills.
-
-    Reading it before that raises ``LookupError``: a stage stands in the wrong place of the list.
-    What was filled stands in the exchange itself, which Python looks at first.
-    """
-
-    def __set_name__(self, owner: type[object], name: str) -> None:
-        self._name = name
-
-    @overload
-    def __get__(self, exchange: None, owner: type[object]) -> Slot[T]: ...
-    @overload
-    def __get__(self, exchange: Exchange, owner: type[object]) -> T: ...
-    def __get__(self, exchange: Exchange | None, owner: type[object]) -> Slot[T] | T:
-        if exchange is None:
-            return self
-        raise LookupError(f"no stage has filled `{self._name}` yet")
-
-    if TYPE_CHECKING:
-
-        def __set__(self, exchange: Exchange, value: T) -> None: ...
 
 
 @record
@@ -101,26 +74,62 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(init=False, repr=False, eq=False, slots=True)
 class Exchange:
     """One request: its id, the pinned configuration version, its events, and what stages found.
 
     Made before anything else, so that every request has an id and an ending.
     """
 
-    caller: Slot[Caller] = Slot()
-    body: Slot[bytes] = Slot()
-    request: Slot[ChatRequest] = Slot()
-    client: Slot[Client] = Slot()
-    resolution: Slot[Resolution] = Slot()
-    authored: Slot[Authored] = Slot()
-    conversation_id: Slot[str | None] = Slot()
-    classification: Slot[Classification] = Slot()
-    route: Slot[str | None] = Slot()
-    decision: Slot[Decision] = Slot()
-    reply: Slot[Reply] = Slot()
-    ending: Slot[Ending] = Slot()
-    response_state: Slot[ResponseState | None] = Slot()
-    record: Slot[RequestRecord] = Slot()
+    # What stages fill, once each.  To read one before that is an ``AttributeError`` with its name:
+    # a stage stands in the wrong place of the list.
+    caller: Caller
+    body: bytes
+    request: ChatRequest
+    client: Client
+    resolution: Resolution
+    authored: Authored
+    conversation_id: str | None
+    classification: Classification
+    route: str | None
+    decision: Decision
+    reply: Reply
+    ending: Ending
+    response_state: ResponseState | None
+    record: RequestRecord
+
+    id: int
+    table: RoutingTable
+    dialect: Dialect
+    clock: Clock
+    dry: bool
+    """Nobody may be called, a classifier neither."""
+    started_us: int
+    events: list[Event]
+    opened: int
+    error: RouterError | None
+    attempts: int
+    tries: int
+    unrecorded: bool
+    trace: TraceContext | None
+    served_by: int | None
+    served_target: Target | None
+    translation: str | None
+    upstream_us: int
+    """How long at least one attempt was under way."""
+    now_ns: Callable[[], int]
+    """The clock that durations are measured by."""
+    laps: list[tuple[str, int, int]]
+    """The stages that are over, when each began and when it ended (by `now_ns`)."""
+    breaker_rows: dict[tuple[str, str], BreakerRow]
+    drain_s: float
+    """How long the attempt under way may go on after the client has left."""
+    _start_ns: int
+    _upstream_since_us: int
+    _under_way: int
+    _task: asyncio.Task[object] | None
+    _cut: Ending | None
+    _drain: asyncio.TimerHandle | None
 
     def __init__(
         self,
@@ -131,74 +140,68 @@ class Exchange:
         *,
         dry: bool = False,
     ) -> None:
-        """``dry``: nobody may be called, a classifier neither."""
         self.id = request_id
         self.table = table
         self.dialect = dialect
         self.clock = clock
         self.dry = dry
         self.started_us = clock.now_us()
-        self.events: list[Event] = []
+        self.events = []
         self.opened = 0
-        self.error: RouterError | None = None
+        self.error = None
         self.attempts = 0
         self.tries = 0
         self.unrecorded = False
-        self.trace: TraceContext | None = None
-        self.served_by: int | None = None
-        self.served_target: Target | None = None
-        self.translation: str | None = None
+        self.trace = None
+        self.served_by = None
+        self.served_target = None
+        self.translation = None
         self.upstream_us = 0
-        """How long at least one attempt was under way."""
-        self.ended_us: list[tuple[str, int]] = []
-        """Which stage ended when, since the request was received; without a name, that the first
-        of some began.  See `stages`."""
-        self.breaker_rows: dict[tuple[str, str], BreakerRow] = {}
+        self.now_ns = now_ns = clock.monotonic_ns
+        self.laps = []
+        self.breaker_rows = {}
         self.drain_s = 0.0
-        """How long the attempt under way may go on after the client has left."""
-        self._start_us = clock.monotonic_us()
-        self._upstream_since_us = 0
+        self._start_ns = now_ns()
         self._under_way = 0
-        self._task: asyncio.Task[object] | None = None
-        self._cut: Ending | None = None
-        self._drain: asyncio.TimerHandle | None = None
+        self._task = None
+        self._cut = None
+        self._drain = None
 
     def close(self) -> None:
         """Its trip is over: lets go of the client, the reply and where the error came from, all of
         which know it, so that it goes at once and does not wait for the collector of cycles."""
-        self.__dict__.pop("client", None)
-        self.__dict__.pop("reply", None)
+        del self.client
+        if hasattr(self, "reply"):
+            del self.reply
         error = self.error
         if error is not None:
             error.__traceback__ = error.__cause__ = error.__context__ = None
 
-    def has(self, slot: str) -> bool:
-        """Whether a stage has filled this slot."""
-        return slot in self.__dict__
-
     def elapsed_us(self) -> int:
         """Microseconds since the request was received."""
-        return self.clock.monotonic_us() - self._start_us
+        return (self.now_ns() - self._start_ns) // 1_000
 
     @property
     def stages(self) -> tuple[StageTime, ...]:
         """The stages that are over."""
-        pairs = pairwise(self.ended_us)
-        return tuple(StageTime(name, was, ended - was) for (_, was), (name, ended) in pairs if name)
+        start_ns = self._start_ns
+        return tuple(
+            StageTime(name, (began_ns - start_ns) // 1_000, (ended_ns - began_ns) // 1_000)
+            for name, began_ns, ended_ns in self.laps
+        )
 
     def stage_us(self, from_us: int = 0) -> dict[str, int]:
         """How long each stage took that is over, of those that took at least so long."""
-        times: dict[str, int] = {}
-        began_us = 0
-        for name, ended_us in self.ended_us:
-            if ended_us - began_us >= from_us and name:
-                times[name] = ended_us - began_us
-            began_us = ended_us
-        return times
+        from_ns = from_us * 1_000
+        return {
+            name: (ended_ns - began_ns) // 1_000
+            for name, began_ns, ended_ns in self.laps
+            if ended_ns - began_ns >= from_ns
+        }
 
     def emit(self, data: EventData) -> int:
         """Records that something happened, now: so many microseconds after the request came."""
-        dt_us = self.elapsed_us()
+        dt_us = (self.now_ns() - self._start_ns) // 1_000
         self.events.append(Event(dt_us, data))
         return dt_us
 
@@ -230,7 +233,7 @@ class Exchange:
         An attempt that is to be drained goes on without its client until it ends, its time is up,
         or the server stops.
         """
-        if self.has("ending") or self._task is None:
+        if hasattr(self, "ending") or self._task is None:
             return
         if self._cut is None:
             self._cut = ending

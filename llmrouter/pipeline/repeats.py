@@ -20,7 +20,7 @@ class Repeats:
 
     def sent(self, target: Target, config: RetriesConfig) -> None:
         """A first attempt goes to the target."""
-        now_us = self._clock.monotonic_us()
+        now_us = self._now_us()
         if len(self._budgets) >= MAX_BUDGETS and target.name not in self._budgets:
             self._forget_idle(now_us, config)
         budget = self._budgets.get(target.name, EMPTY)
@@ -29,12 +29,15 @@ class Repeats:
     def allow(self, target: Target, config: RetriesConfig) -> bool:
         """Whether the target's trouble may cause one more attempt."""
         budget = self._budgets.get(target.name, EMPTY)
-        return allows_extra(budget, self._clock.monotonic_us(), config)
+        return allows_extra(budget, self._now_us(), config)
 
     def spend(self, target: Target, config: RetriesConfig) -> None:
         """The target's trouble causes one more attempt."""
         budget = self._budgets.get(target.name, EMPTY)
-        self._budgets[target.name] = on_extra(budget, self._clock.monotonic_us(), config)
+        self._budgets[target.name] = on_extra(budget, self._now_us(), config)
+
+    def _now_us(self) -> int:
+        return self._clock.monotonic_ns() // 1_000
 
     def _forget_idle(self, now_us: int, config: RetriesConfig) -> None:
         self._budgets = {

@@ -59,14 +59,14 @@ class Pipeline:
     async def advance(self, exchange: Exchange) -> None:
         """Runs the forward stages until there is a reply; an error becomes the reply."""
         try:
-            elapsed_us, ended_us = exchange.elapsed_us, exchange.ended_us
-            ended_us.append(("", elapsed_us()))
+            now_ns, laps = exchange.now_ns, exchange.laps
+            was_ns = now_ns()
             for stage in self._forward:
                 try:
                     await stage(exchange)
                 finally:
-                    ended_us.append((stage.name, elapsed_us()))
-                if exchange.has("reply"):
+                    laps.append((stage.name, was_ns, was_ns := now_ns()))
+                if hasattr(exchange, "reply"):
                     return
         except RouterError as error:
             _refuse(exchange, error)
@@ -87,7 +87,10 @@ class Pipeline:
             if not self._turnstile.opens():
                 await self._turnstile.wait()
             await self.advance(exchange)
-            await _deliver(exchange, client)
+            relay = exchange.reply.relay
+            if relay is not None:
+                await _deliver(exchange, relay, client)
+            _settle(exchange)
         except ClientGone:
             await _abandon(exchange, "disconnected")
         except asyncio.CancelledError:
@@ -123,8 +126,8 @@ class Pipeline:
                 await self._turnstile.wait()
             except asyncio.CancelledError as error:
                 cancelled = error
-        ended_us = exchange.ended_us
-        ended_us.append(("", exchange.elapsed_us()))
+        now_ns, laps = exchange.now_ns, exchange.laps
+        was_ns = now_ns()
         for stage in self._closing:
             try:
                 await stage(exchange)
@@ -138,7 +141,7 @@ class Pipeline:
                 failure = _fault(exchange)
                 break
             finally:
-                ended_us.append((stage.name, exchange.elapsed_us()))
+                laps.append((stage.name, was_ns, was_ns := now_ns()))
         if cancelled is not None:
             raise cancelled
         return failure
@@ -153,7 +156,7 @@ def _fault(exchange: Exchange) -> RouterError:
 def _refuse(exchange: Exchange, error: RouterError) -> None:
     """Makes an error the reply.  Before a decision was taken, nothing can have been sent."""
     exchange.error = error
-    if not exchange.has("decision"):
+    if not hasattr(exchange, "decision"):
         exchange.ending = "rejected"
         errors = error.details().get("errors", ())
         exchange.emit(
@@ -175,17 +178,20 @@ def _error_reply(exchange: Exchange, error: RouterError) -> Reply:
     return Reply(error.status, "application/json", body, headers=error.headers)
 
 
-async def _deliver(exchange: Exchange, client: Client) -> None:
-    """Sends everything but the last bytes, and settles how the request ended."""
-    reply = exchange.reply
-    if reply.relay is not None:
-        if not exchange.has_left:
-            await client.start(reply.status, reply_headers(exchange, reply))
-        try:
-            await _relay(exchange, reply.relay, client)
-        except StreamBroken as error:
-            exchange.error = error
-    if exchange.has("ending"):
+async def _deliver(exchange: Exchange, relay: Relay, client: Client) -> None:
+    """Sends everything of a stream but its last bytes."""
+    if not exchange.has_left:
+        reply = exchange.reply
+        await client.start(reply.status, reply_headers(exchange, reply))
+    try:
+        await _relay(exchange, relay, client)
+    except StreamBroken as error:
+        exchange.error = error
+
+
+def _settle(exchange: Exchange) -> None:
+    """How the request ended, once everything but the last bytes has been sent."""
+    if hasattr(exchange, "ending"):
         return
     if exchange.has_left:
         exchange.ending = "disconnected"
@@ -217,17 +223,17 @@ async def _abandon(exchange: Exchange, ending: Ending) -> None:
     relay = _running_relay(exchange)
     if relay is not None:
         await relay.abandon(ending)
-    if exchange.has("ending"):
+    if hasattr(exchange, "ending"):
         return
     exchange.ending = ending
     if ending == "shutdown":
         exchange.error = Overloaded(SHUTTING_DOWN, code="shutting_down")
-    if exchange.error is not None and not exchange.has("reply"):
+    if exchange.error is not None and not hasattr(exchange, "reply"):
         exchange.reply = _error_reply(exchange, exchange.error)
 
 
 def _running_relay(exchange: Exchange) -> Relay | None:
-    return exchange.reply.relay if exchange.has("reply") else None
+    return exchange.reply.relay if hasattr(exchange, "reply") else None
 
 
 async def _send_rest(exchange: Exchange, client: Client, failure: RouterError | None) -> None:
@@ -268,7 +274,7 @@ def reply_headers(exchange: Exchange, reply: Reply) -> dict[str, str]:
         headers["x-llmrouter-translation"] = exchange.translation
     if reply.relay is None:
         headers["content-length"] = str(len(reply.body))
-        if exchange.has("record") and exchange.record.request.cost_nusd is not None:
+        if hasattr(exchange, "record") and exchange.record.request.cost_nusd is not None:
             headers["x-llmrouter-cost-usd"] = (
                 f"{usd_from_nusd(exchange.record.request.cost_nusd):f}"
             )
@@ -279,7 +285,7 @@ def reply_headers(exchange: Exchange, reply: Reply) -> dict[str, str]:
 
 def _category(exchange: Exchange) -> str:
     """The category, or ``none`` when the client chose the model itself."""
-    if not exchange.has("classification"):
+    if not hasattr(exchange, "classification"):
         return "none"
     return exchange.classification.category or "none"
 

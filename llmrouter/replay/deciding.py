@@ -150,7 +150,7 @@ class Decider:
             flags.append("recorded_classification")
         if exchange.error is not None and exchange.error.code == "previous_response_not_found":
             flags.append("no_state")
-        if exchange.has("decision") and self._key_assumed(exchange):
+        if hasattr(exchange, "decision") and self._key_assumed(exchange):
             flags.append("key_assumed")
         return tuple(flags)
 

@@ -199,7 +199,7 @@ class Sender:
         return Sent(
             id=exchange.id,
             row=exchange.record.request,
-            request=exchange.request if exchange.has("request") else None,
+            request=exchange.request if hasattr(exchange, "request") else None,
             reply=b"".join(client.parts) if error is None and not exchange.unrecorded else b"",
             error=None if error is None else error.message,
             was_sent=exchange.attempts > 0,

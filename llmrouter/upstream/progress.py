@@ -29,7 +29,7 @@ class Progress:
     """
 
     __slots__ = (
-        "_begun_us",
+        "_begun_ns",
         "_clock",
         "_connect_s",
         "_timer",
@@ -51,7 +51,7 @@ class Progress:
         """How long the provider may take until its reply's head is there."""
         self._connect_s = call.connect_s
         self._clock = clock
-        self._begun_us = clock.monotonic_us()
+        self._begun_ns = clock.monotonic_ns()
         self._timer: Timer | None = None
 
     async def in_time(self, work: Awaitable[T]) -> T:
@@ -73,7 +73,7 @@ class Progress:
 
     def elapsed_us(self) -> int:
         """Since the call began."""
-        return self._clock.monotonic_us() - self._begun_us
+        return (self._clock.monotonic_ns() - self._begun_ns) // 1_000
 
     @property
     def limit_s(self) -> float:

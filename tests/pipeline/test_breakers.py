@@ -18,8 +18,8 @@ ROUTES = {"pair": ["lab/fast", "spare/fast"], "deep": ["lab/vendor/model", "spar
 class TickingClock(FakeClock):
     """A wall clock that is set by hand; durations go on by themselves."""
 
-    def monotonic_us(self) -> int:
-        return round(asyncio.get_running_loop().time() * 1e6)
+    def monotonic_ns(self) -> int:
+        return round(asyncio.get_running_loop().time() * 1e9)
 
 
 @pytest.fixture

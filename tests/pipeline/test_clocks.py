@@ -28,7 +28,7 @@ class Chunks:
 
 def clocks(total_s: float = 600) -> ReadingClocks:
     clock = SystemClock()
-    return ReadingClocks(clock, until_us=clock.monotonic_us() + round(total_s * 1e6))
+    return ReadingClocks(clock, until_ns=clock.monotonic_ns() + round(total_s * 1e9))
 
 
 async def test_a_whole_stream_needs_one_timer(monkeypatch: pytest.MonkeyPatch) -> None:

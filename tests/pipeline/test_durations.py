@@ -13,10 +13,10 @@ HOUR_US = 3_600_000_000
 class StallingClock(FakeClock):
     """The machine stalls at every look at the clock, and its wall clock is set back besides."""
 
-    def monotonic_us(self) -> int:
+    def monotonic_ns(self) -> int:
         self.advance(0.05)
         self.set_wall(self.now_us() - HOUR_US)
-        return super().monotonic_us()
+        return super().monotonic_ns()
 
 
 async def test_the_first_token_is_never_later_than_the_event_that_tells_it(

@@ -61,7 +61,7 @@ class Account:
             opened=exchange.opened,
             breakers=tuple(exchange.breaker_rows.values()),
             body=await self._body(exchange),
-            response_state=exchange.response_state if exchange.has("response_state") else None,
+            response_state=exchange.response_state if hasattr(exchange, "response_state") else None,
         )
         if not exchange.unrecorded:
             await self._ledger.close(exchange.record)
@@ -69,10 +69,10 @@ class Account:
     async def _body(self, exchange: Exchange) -> bytes | None:
         """What is kept of the body.  A prompt may quote one of our own keys, and some client
         libraries put theirs into the body."""
-        if not exchange.has("body"):
+        if not hasattr(exchange, "body"):
             return None
         secrets = set(self._keyring.secrets())
-        sent = exchange.request.document.get("api_key") if exchange.has("request") else None
+        sent = exchange.request.document.get("api_key") if hasattr(exchange, "request") else None
         if isinstance(sent, str) and sent:
             secrets.add(sent)
         if len(exchange.body) >= SEARCH_IN_THREAD_BYTES:
@@ -85,4 +85,4 @@ def _status(exchange: Exchange, ending: Ending) -> int:
     """What the client saw, or would have seen."""
     if ending == "disconnected":
         return CLIENT_CLOSED_REQUEST
-    return exchange.reply.status if exchange.has("reply") else 0
+    return exchange.reply.status if hasattr(exchange, "reply") else 0
