@@ -13,9 +13,6 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 import orjson
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from llmrouter.core.errors import ConfigurationInvalid, FieldError, RouterError
 from llmrouter.settings import SettingsInvalid
@@ -45,6 +42,10 @@ def json_text(document: object) -> str:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Rows under their headings; None is shown as a dash.  Columns of numbers are set right."""
+    from rich.console import Console  # 2 MB that a server, which prints no table, has no use for
+    from rich.markup import escape
+    from rich.table import Table
+
     shown = [["-" if cell is None else escape(inert(str(cell))) for cell in row] for row in rows]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for place, column in enumerate(columns):

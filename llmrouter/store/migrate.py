@@ -11,7 +11,18 @@ from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    insert,
+    inspect,
+    text,
+)
 from sqlalchemy.exc import DBAPIError
 
 import llmrouter
@@ -26,6 +37,7 @@ from llmrouter.store.engine import (
 )
 from llmrouter.store.errors import DatabaseDamaged, DatabaseTooNew, StoreError
 from llmrouter.store.expressions import sql_for
+from llmrouter.store.schema import metadata
 from llmrouter.store.views import VIEW_NAMES, all_views
 
 T = TypeVar("T")
@@ -34,6 +46,14 @@ CHECK_LIMIT_S: Final = 1.0
 """A start looks for damage no longer than this; `PRAGMA integrity_check` reads everything."""
 
 _CHECK_STEP: Final = 10_000  # virtual machine instructions between two looks at the clock
+_REVISION: Final = Table(
+    "alembic_version",
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+"""Alembic's own table, as it makes it."""
+
 _MIGRATION_LOCK: Final = 0x6C6C6D72  # "llmr"; any number that nobody else takes
 
 
@@ -143,6 +163,9 @@ def _upgrade(address: DatabaseAddress, connection: Connection) -> None:
         # Of several processes that start together, one migrates and the others wait for it.
         connection.execute(text("SET LOCAL lock_timeout = '60s'"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+    if not inspect(connection).get_table_names():
+        _lay(connection)
+        return
     found, newest = revision_of(connection), newest_revision()
     if found is not None and found not in known_revisions():
         raise DatabaseTooNew(address.shown, found, newest)
@@ -151,6 +174,15 @@ def _upgrade(address: DatabaseAddress, connection: Connection) -> None:
         from llmrouter.store import alembic_runs  # it says why it is loaded late
 
         alembic_runs.upgrade(connection, _migrations_folder())
+
+
+def _lay(connection: Connection) -> None:
+    """Makes the newest schema in a database without tables, as the migrations would: a first start
+    need not load what runs them.  That both make the same is held by a test."""
+    metadata.create_all(connection, checkfirst=False)
+    _REVISION.create(connection)
+    connection.execute(insert(_REVISION).values(version_num=newest_revision()))
+    create_views(connection)
 
 
 def _transact(address: DatabaseAddress, engine: Engine, work: Callable[[Connection], T]) -> T:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 from functools import cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
     Connection,
@@ -25,14 +25,17 @@ from sqlalchemy import (
     or_,
     update,
 )
-from sqlalchemy.dialects import postgresql, registry, sqlite
+from sqlalchemy.dialects import registry, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.elements import ColumnElement
 
 from llmrouter.store import schema
 from llmrouter.store.engine import DatabaseKind
 
-Insert = sqlite.Insert | postgresql.Insert
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
+
+    Insert = sqlite.Insert | postgresql.Insert
 
 REQUEST_COLUMNS: Final = tuple(c.name for c in schema.request.columns if c.name != "data")
 ATTEMPT_COLUMNS: Final = tuple(c.name for c in schema.attempt.columns)
@@ -178,7 +181,11 @@ class Statements:
         )
 
     def _into(self, table: Table) -> Insert:
-        return sqlite.insert(table) if self._kind == "sqlite" else postgresql.insert(table)
+        if self._kind == "sqlite":
+            return sqlite.insert(table)
+        from sqlalchemy.dialects import postgresql  # 2 MB that a file has no use for
+
+        return postgresql.insert(table)
 
     def _compile(self, statement: Insert | Update) -> str:
         return str(statement.compile(dialect=self._dialect))

@@ -8,16 +8,37 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Column,
+    Dialect,
     Index,
     Integer,
     MetaData,
+    TypeDecorator,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeEngine
 
 # INTEGER lets SQLite keep the rows in the order of their ids, without a second index.
 Big: Final = BigInteger().with_variant(Integer(), "sqlite")
-Json: Final = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+
+class _Json(TypeDecorator[Any]):
+    """JSON; on PostgreSQL JSONB, which is loaded there alone: its dialect is 2 MB."""
+
+    impl = JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name != "postgresql":
+            return super().load_dialect_impl(dialect)
+        from sqlalchemy.dialects.postgresql import JSONB
+
+        return dialect.type_descriptor(JSONB(none_as_null=True))
+
+    def coerce_compared_value(self, op: Any, value: Any) -> TypeEngine[Any]:
+        return self.impl_instance.coerce_compared_value(op, value)  # a member's name is text
+
+
+Json: Final = _Json(none_as_null=True)
 
 metadata: Final = MetaData()
 
