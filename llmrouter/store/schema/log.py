@@ -5,16 +5,14 @@ from __future__ import annotations
 from sqlalchemy import (
     Boolean,
     Column,
-    Index,
     Integer,
     MetaData,
     Table,
     Text,
     UniqueConstraint,
-    text,
 )
 
-from llmrouter.store.schema.columns import Big, Json, index_by_id, metadata
+from llmrouter.store.schema.columns import Big, Json, index_by_id, index_some, metadata
 
 request = Table(
     "request",
@@ -66,39 +64,35 @@ request = Table(
 
 # Ids grow with time: `llmrouter.core.ids.id_floor` makes a moment an id, so that no index on
 # ``started_us`` is needed.  A request without a key or a conversation is never looked for by it.
-Index(
+index_some(
     "ix_request_key",
     request.c.key_id,
     request.c.started_us,
-    sqlite_where=text("key_id IS NOT NULL"),
-    postgresql_where=text("key_id IS NOT NULL"),
+    where="key_id IS NOT NULL",
 )
 index_by_id("ix_request_conversation", request.c.conversation_id)
 
 # What lists of requests are filtered by.
 index_by_id("ix_request_category", request.c.category)
 index_by_id("ix_request_model", request.c.model)
-Index(
+index_some(
     "ix_request_not_live",
     request.c.purpose,
     request.c.id,
-    sqlite_where=text("purpose <> 'live'"),
-    postgresql_where=text("purpose <> 'live'"),
+    where="purpose <> 'live'",
 )
-Index(
+index_some(
     "ix_request_client_request",
     request.c.client_request_id,
-    sqlite_where=text("client_request_id IS NOT NULL"),
-    postgresql_where=text("client_request_id IS NOT NULL"),
+    where="client_request_id IS NOT NULL",
 )
 
 # What went wrong is rare and much asked for.
-Index(
+index_some(
     "ix_request_not_completed",
     request.c.ending,
     request.c.id,
-    sqlite_where=text("ending <> 'completed'"),
-    postgresql_where=text("ending <> 'completed'"),
+    where="ending <> 'completed'",
 )
 
 attempt = Table(
@@ -163,12 +157,11 @@ event_row = Table(
 )
 
 # Whatever is rare is whole, and found by its kind.
-Index(
+index_some(
     "ix_event_row_kind",
     event_row.c.kind,
     event_row.c.request_id,
-    sqlite_where=text("kind <> ''"),
-    postgresql_where=text("kind <> ''"),
+    where="kind <> ''",
 )
 
 # The view of that name: whole events.
