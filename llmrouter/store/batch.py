@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, TypeVar
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from llmrouter.core.events import Event
 from llmrouter.core.ledger import (
@@ -17,7 +18,7 @@ from llmrouter.core.ledger import (
     ResponseState,
 )
 from llmrouter.store.encoding import storable
-from llmrouter.store.heads import EventRow, event_row
+from llmrouter.store.heads import EventRows, HeadKey
 from llmrouter.store.packing import BodyPolicy, PackedBody, deflate, pack
 from llmrouter.store.records import (
     AVAILABILITY_KINDS,
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
     Row = TypeVar("Row", bound=DataclassInstance)
 
+_data_of: Final = attrgetter("data")
+
 StateTuple = tuple[str, int, str | None, str | None, str | None, int, bytes]
 """A row of ``response_state``."""
 
@@ -42,9 +45,9 @@ StateTuple = tuple[str, int, str | None, str | None, str | None, int, bytes]
 class Batch:
     """What one transaction writes."""
 
+    events: EventRows
     requests: list[RequestRow] = field(default_factory=list)
     attempts: list[AttemptRow] = field(default_factory=list)
-    events: list[EventRow] = field(default_factory=list)
     bodies: list[PackedBody] = field(default_factory=list)
     states: list[StateTuple] = field(default_factory=list)
     breakers: dict[tuple[str, str], BreakerRow] = field(default_factory=dict)
@@ -68,24 +71,33 @@ class BatchMaker:
     whether they arrived.  With ``mended``, texts that a database might refuse are mended first.
     """
 
-    def __init__(self, policy: BodyPolicy, *, whole: bool = False, mended: bool = False) -> None:
+    def __init__(
+        self,
+        policy: BodyPolicy,
+        heads: Mapping[HeadKey, int],
+        *,
+        whole: bool = False,
+        mended: bool = False,
+    ) -> None:
+        """``heads`` of events are known to be stored."""
         self._policy = policy
+        self._heads = heads
         self._whole = whole
         self._mended = mended
 
     def make(self, payloads: Iterable[Payload]) -> Batch:
         """The rows of all payloads.  Raises ``TypeError`` for what cannot be written."""
-        batch = Batch()
+        batch = Batch(EventRows(self._heads, mended=self._mended))
         for payload in payloads:
             match payload:
                 case RequestRecord():
                     self._add_record(batch, payload)
                 case Opening():
-                    self._add_events(batch, payload.request_id, payload.first_seq, payload.events)
+                    batch.events.add(payload.request_id, payload.first_seq, payload.events)
                     batch.opened.append(payload.request_id)
                 case Noted():
                     for number, event in payload.events:
-                        self._add_events(batch, number, 0, (event,))
+                        batch.events.add(number, 0, (event,))
                         _add_locks(batch, made_at_us(number), (event,))
                         _add_cooldowns(batch, made_at_us(number), (event,))
                     _add_breakers(batch, payload.breakers)
@@ -96,26 +108,17 @@ class BatchMaker:
         batch.requests.append(row)
         batch.attempts += map(_mend, record.attempts) if self._mended else record.attempts
         first = 0 if self._whole else record.opened
-        self._add_events(batch, row.id, first, record.events[first:])
+        batch.events.add(row.id, first, record.events[first:])
         _add_breakers(batch, record.breakers)
-        told = [event for event in record.events if type(event.data) in AVAILABILITY_KINDS]
-        if told:
-            _add_locks(batch, row.started_us, told)
-            _add_cooldowns(batch, row.started_us, told)
+        if not AVAILABILITY_KINDS.isdisjoint(map(type, map(_data_of, record.events))):
+            _add_locks(batch, row.started_us, record.events)
+            _add_cooldowns(batch, row.started_us, record.events)
         if record.body is not None and self._policy.keeps(row):
             packed = pack(row.id, record.body)
             if packed is not None:
                 batch.bodies.append(packed)
         if record.response_state is not None and self._policy.keeps_states:
             batch.states.append(_state_tuple(row.id, record.response_state))
-
-    def _add_events(
-        self, batch: Batch, request_id: int, first_seq: int, events: Iterable[Event]
-    ) -> None:
-        for seq, event in enumerate(events, first_seq):
-            batch.events.append(
-                event_row(request_id, seq, event.dt_us, event.data, mended=self._mended)
-            )
 
 
 def without(batch: Batch, known: Collection[int]) -> Batch:

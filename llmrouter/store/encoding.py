@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import MISSING, fields
 from functools import cache
 from itertools import compress
@@ -32,12 +32,18 @@ class Members:
         defaults = _defaults(kind)
         self._names = tuple(name for name in defaults if name in wanted)
         self._defaults = tuple(defaults[name] for name in self._names)
-        self._take = _taker(self._names)
+        self.take = _taker(self._names)
+        """Their values, in the order of the fields."""
 
     def of(self, value: DataclassInstance) -> dict[str, Any]:
         """By name, in the order of the fields."""
-        taken = self._take(value)
+        taken = self.take(value)
         return dict(compress(zip(self._names, taken, strict=True), map(ne, taken, self._defaults)))
+
+    def named(self, values: Sequence[Any]) -> dict[str, Any]:
+        """The same, of values that went through JSON."""
+        defaults = [[] if default == () else default for default in self._defaults]
+        return dict(compress(zip(self._names, values, strict=True), map(ne, values, defaults)))
 
 
 def members(value: DataclassInstance) -> dict[str, Any]:
@@ -50,7 +56,7 @@ def members(value: DataclassInstance) -> dict[str, Any]:
 
 def to_json(document: object) -> str:
     """JSON text.  Raises ``TypeError`` (or a subclass) for what JSON cannot hold."""
-    return orjson.dumps(document, default=_plain).decode()
+    return orjson.dumps(document, default=plain).decode()
 
 
 def storable(value: Any) -> Any:
@@ -102,8 +108,8 @@ def _taker(names: tuple[str, ...]) -> Callable[[object], tuple[Any, ...]]:
     return (lambda value: (take(value),)) if len(names) == 1 else take
 
 
-def _plain(value: object) -> object:
-    """What orjson does not know by itself."""
+def plain(value: object) -> object:
+    """What orjson does not know by itself: the ``default`` to give it."""
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, Set):

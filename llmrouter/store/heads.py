@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
+import orjson
 from sqlalchemy import Connection, select
 
 from llmrouter.core.events import (
@@ -20,6 +21,7 @@ from llmrouter.core.events import (
     AttemptFirstToken,
     AttemptStarted,
     AttemptSucceeded,
+    Event,
     EventData,
     FallbackTaken,
     RequestClassified,
@@ -31,11 +33,14 @@ from llmrouter.core.events import (
 )
 from llmrouter.core.records import field_names
 from llmrouter.store import schema
-from llmrouter.store.encoding import Members, storable, to_json
+from llmrouter.store.encoding import Members, plain, storable
 from llmrouter.store.statements import Statements, run
 
-HeadKey = tuple[str, str]
-"""An event's kind and its head."""
+HeadKey = tuple[str, bytes]
+"""An event's kind and the values of its shared members as a JSON list, of which its head is made.
+
+The list takes a fraction of the head's time, and most heads are known by it.
+"""
 
 EventTuple = tuple[int, int, int, str, int | None, str]
 """A row of ``event_row``, in the order of its columns."""
@@ -45,8 +50,9 @@ MOST_HEADS: Final = 50_000
 """Clients' words must not fill memory, nor the table."""
 
 _RECENT: Final = 4_096
-_NUL: Final = "\\u0000"  # as JSON writes it; PostgreSQL's JSONB refuses it when it is read
+_NUL: Final = b"\\u0000"  # as JSON writes it; PostgreSQL's JSONB refuses it when it is read
 _NOTHING: Final[frozenset[str]] = frozenset()
+_NONE_SHARED: Final = b"[]"
 _ENDED: Final = frozenset(
     (
         "n",
@@ -93,88 +99,135 @@ _SHARED: Final[Mapping[str, frozenset[str]]] = {
 """By kind, the members that many events say alike."""
 
 
-_PARTS: Final[Mapping[type, tuple[Members, Members]]] = {
-    event_type: (Members(event_type, shared), Members(event_type, names - shared))
-    for kind, event_type in EVENT_TYPES.items()
-    for names, shared in ((set(field_names(event_type)), _SHARED.get(kind, _NOTHING)),)
-}
-"""By type, what many events say alike, and what each says for itself."""
+class _Form(NamedTuple):
+    """How events of one type are written: what many say alike, and what each says for itself."""
+
+    kind: str
+    shared: Members
+    own: Members
+
+
+def _form(event_type: type[EventData]) -> _Form:
+    shared = _SHARED.get(event_type.kind, _NOTHING)
+    own = {*field_names(event_type)} - shared
+    return _Form(event_type.kind, Members(event_type, shared), Members(event_type, own))
+
+
+_FORMS: Final[Mapping[type, _Form]] = {kind: _form(kind) for kind in EVENT_TYPES.values()}
 
 
 class EventRow(NamedTuple):
-    """An event on its way into the ledger: its JSON is ``head`` and then ``rest``."""
+    """An event whose head is not known: its JSON is the head, and then what is its ``own``."""
 
     request_id: int
     seq: int
     dt_us: int
     kind: str
-    head: str
-    rest: str
+    shared: bytes
+    own: bytes
+
+    @property
+    def head(self) -> str:
+        """Empty where events of this kind have nothing in common."""
+        if self.shared == _NONE_SHARED:
+            return ""
+        members = _FORMS[EVENT_TYPES[self.kind]].shared
+        return orjson.dumps(members.named(orjson.loads(self.shared)))[:-1].decode()
+
+    def whole(self) -> EventTuple:
+        """As a row that needs no head."""
+        head = self.head
+        data = head + _following(self.own) if head else self.own.decode()
+        return (self.request_id, self.seq, self.dt_us, self.kind, None, data)
+
+    def under(self, head_id: int) -> EventTuple:
+        """As a row that follows a stored head."""
+        return (self.request_id, self.seq, self.dt_us, "", head_id, _following(self.own))
 
 
-def event_row(
-    request_id: int, seq: int, dt_us: int, data: EventData, *, mended: bool = False
-) -> EventRow:
-    """An event's row.  Raises ``TypeError`` for what cannot be written as JSON."""
-    shared, own = _PARTS[type(data)]
-    head, rest = _joined(shared.of(data), own.of(data), mended=mended)
-    if _NUL in head or _NUL in rest:
-        head, rest = _joined(shared.of(data), own.of(data), mended=True)
-    return EventRow(request_id, seq, dt_us, data.kind, head, rest)
+class EventRows:
+    """The rows of events: those that are ready, and those whose heads are yet to be looked for."""
+
+    def __init__(self, heads: Mapping[HeadKey, int], *, mended: bool = False) -> None:
+        """``heads`` are known to be stored.  With ``mended``, texts are mended that a database
+        might refuse."""
+        self.ready: list[EventTuple] = []
+        self.waiting: list[EventRow] = []
+        self._heads = heads
+        self._mended = mended
+
+    def add(self, request_id: int, first_seq: int, events: Iterable[Event]) -> None:
+        """Takes in a request's events, numbered from ``first_seq`` on.
+
+        Raises ``TypeError`` for what cannot be written as JSON.
+        """
+        heads, dumps = self._heads, orjson.dumps
+        for seq, (dt_us, data) in enumerate(events, first_seq):
+            kind, shared, own = _FORMS[type(data)]
+            alike, members = shared.take(data), own.of(data)
+            if self._mended:
+                alike, members = storable(alike), storable(members)
+            key, rest = dumps(alike, plain), dumps(members, plain)
+            if _NUL in rest or _NUL in key:
+                key, rest = dumps(storable(alike)), dumps(storable(members))
+            head_id = heads.get((kind, key))
+            if head_id is None:
+                self.waiting.append(EventRow(request_id, seq, dt_us, kind, key, rest))
+            else:
+                self.ready.append((request_id, seq, dt_us, "", head_id, _following(rest)))
+
+    def under(self, heads: Mapping[HeadKey, int]) -> list[EventTuple]:
+        """All of them, with some further heads; what has none is whole."""
+        rows = [*self.ready]
+        for row in self.waiting:
+            head_id = heads.get((row.kind, row.shared))
+            rows.append(row.whole() if head_id is None else row.under(head_id))
+        return rows
 
 
-def _joined(
-    common: Mapping[str, object], own: Mapping[str, object], *, mended: bool
-) -> tuple[str, str]:
-    if mended:
-        common, own = storable(common), storable(own)
-    if not common:
-        return "", to_json(own)
-    return to_json(common)[:-1], f",{to_json(own)[1:]}" if own else "}"
+def whole_rows(request_id: int, first_seq: int, events: Iterable[Event]) -> list[EventTuple]:
+    """A request's events as rows without heads.  Raises as `EventRows.add` does."""
+    rows = EventRows({})
+    rows.add(request_id, first_seq, events)
+    return [row.whole() for row in rows.waiting]
+
+
+def _following(own: bytes) -> str:
+    """What comes after a head."""
+    return "," + own[1:].decode() if len(own) > len(b"{}") else "}"
 
 
 class KnownHeads:
     """The heads that are known to be stored, and those that were seen once."""
 
     def __init__(self, statements: Statements) -> None:
+        self.ids: dict[HeadKey, int] = {}
         self._statements = statements
-        self._ids: dict[HeadKey, int] = {}
         self._seen: OrderedDict[HeadKey, None] = OrderedDict()
         self._full = False
 
     def store(self, connection: Connection, rows: Iterable[EventRow]) -> dict[HeadKey, int]:
         """Stores the heads that are seen again; gives those that `remember` is to be told."""
-        again: set[HeadKey] = set()
-        for _, _, _, kind, head, _ in rows:
-            if (kind, head) not in self._ids and head and self._was_seen((kind, head)):
-                again.add((kind, head))
+        again: dict[tuple[str, str], HeadKey] = {}
+        for row in rows:
+            key = (row.kind, row.shared)
+            if row.shared != _NONE_SHARED and self._was_seen(key):
+                head = row.head
+                if len(head) <= LONGEST_HEAD:
+                    again[row.kind, head] = key
         if self._full or not again:
             return {}
         # Nodes that write the same rows must take them in the same order.
         wanted = sorted(again)
         run(connection, self._statements.add_head, wanted)
-        return {key: _id_of(connection, key) for key in wanted}
+        return {again[stored]: _id_of(connection, *stored) for stored in wanted}
 
     def remember(self, stored: Mapping[HeadKey, int]) -> None:
         """Takes in the ids of heads; call it once they are committed."""
-        self._ids.update(stored)
-        self._full = self._full or len(self._ids) >= MOST_HEADS
-
-    def tuples(self, rows: Iterable[EventRow], stored: Mapping[HeadKey, int]) -> list[EventTuple]:
-        """The rows of ``event_row``."""
-        tuples: list[EventTuple] = []
-        for request_id, seq, dt_us, kind, head, rest in rows:
-            head_id = self._ids.get((kind, head)) or stored.get((kind, head))
-            tuples.append(
-                (request_id, seq, dt_us, kind, None, head + rest)
-                if head_id is None
-                else (request_id, seq, dt_us, "", head_id, rest)
-            )
-        return tuples
+        self.ids.update(stored)
+        self._full = self._full or len(self.ids) >= MOST_HEADS
 
     def _was_seen(self, key: HeadKey) -> bool:
-        if len(key[1]) > LONGEST_HEAD:
-            return False
         if key in self._seen:
             return True
         self._seen[key] = None
@@ -183,7 +236,7 @@ class KnownHeads:
         return False
 
 
-def _id_of(connection: Connection, key: HeadKey) -> int:
-    head = schema.event_head.c
-    statement = select(head.id).where(head.kind == key[0], head.head == key[1])
+def _id_of(connection: Connection, kind: str, head: str) -> int:
+    stored = schema.event_head.c
+    statement = select(stored.id).where(stored.kind == kind, stored.head == head)
     return int(connection.execute(statement).scalar_one())

@@ -29,7 +29,7 @@ from llmrouter.policy.price_book import PriceBook
 from llmrouter.policy.pricing import cost_of
 from llmrouter.store import schema
 from llmrouter.store.engine import kind_of
-from llmrouter.store.heads import event_row
+from llmrouter.store.heads import whole_rows
 from llmrouter.store.queries.rows import (
     attempt_row,
     request_row,
@@ -223,16 +223,8 @@ def _n(attempt: AttemptRow) -> int:
 def _add_events(
     connection: Connection, request_id: int, first_seq: int, events: Sequence[Event]
 ) -> None:
-    rows = [
-        event_row(request_id, seq, event.dt_us, event.data)
-        for seq, event in enumerate(events, first_seq)
-    ]
-    statements = statements_for(kind_of(connection))
-    run(
-        connection,
-        statements.insert_event,
-        [(r.request_id, r.seq, r.dt_us, r.kind, None, r.head + r.rest) for r in rows],
-    )
+    rows = whole_rows(request_id, first_seq, events)
+    run(connection, statements_for(kind_of(connection)).insert_event, rows)
 
 
 def _write(

@@ -129,7 +129,8 @@ class Scribe:
         With ``mended``, texts that a database might refuse are mended first.  Raises what the
         driver raises, and ``TypeError`` for what cannot be written as JSON.
         """
-        batch = BatchMaker(self._policy, whole=again, mended=mended).make(payloads)
+        maker = BatchMaker(self._policy, self._heads.ids, whole=again, mended=mended)
+        batch = maker.make(payloads)
         closed = [row.id for row in batch.requests]
         still_open = self._open.union(batch.opened).difference(closed)
         newest_id = max(self._newest_id, *closed, *batch.opened, 0)
@@ -145,10 +146,10 @@ class Scribe:
     def has(self, payload: Payload) -> bool:
         """Whether a payload is stored already, at least in part: its events, not another's with
         the same id."""
-        batch = BatchMaker(self._policy, whole=True, mended=True).make([payload])
+        batch = BatchMaker(self._policy, {}, whole=True, mended=True).make([payload])
         own = {
-            (row.request_id, row.seq): (row.dt_us, row.kind, orjson.loads(row.head + row.rest))
-            for row in batch.events
+            (request_id, seq): (dt_us, kind, orjson.loads(data))
+            for request_id, seq, dt_us, kind, _, data in batch.events.under({})
         }
         ids = sorted({request_id for request_id, _ in own})
         stored = self.transact(lambda connection: _stored_events(connection, ids))
@@ -190,9 +191,8 @@ class Scribe:
         run(connection, to.insert_request, [_request_tuple(row) for row in batch.requests])
         attempts = [_attempt_tuple(row) for row in batch.attempts]
         run(connection, to.add_attempt if again else to.insert_attempt, attempts)
-        heads = self._heads.store(connection, batch.events)
-        events = self._heads.tuples(batch.events, heads)
-        run(connection, to.add_event if again else to.insert_event, events)
+        heads = self._heads.store(connection, batch.events.waiting)
+        run(connection, to.add_event if again else to.insert_event, batch.events.under(heads))
         write_rollups(connection, to, sum_up(batch.requests, batch.attempts))
         # Nodes that write the same rows must take them in the same order.
         breakers = [_breaker_tuple(batch.breakers[key]) for key in sorted(batch.breakers)]

@@ -25,7 +25,7 @@ from llmrouter.core.ledger import RequestRecord
 from llmrouter.policy.fold import fold_request
 from llmrouter.store.encoding import members
 from llmrouter.store.engine import DatabaseAddress
-from llmrouter.store.heads import LONGEST_HEAD, event_row
+from llmrouter.store.heads import LONGEST_HEAD, EventRows
 from llmrouter.store.opening import Store
 from tests.store.conftest import OpenStore
 from tests.store.samples import NOW_US, answered, ask
@@ -49,9 +49,14 @@ events = st.one_of(
 
 @given(events)
 def test_head_and_rest_make_the_whole_event(data: Any) -> None:
-    row = event_row(1, 0, 7, data)
-    assert read_event(row.kind, 7, json.loads(row.head + row.rest)) == Event(7, data)
-    assert json.loads(row.head + row.rest) == json.loads(json.dumps(members(data)))
+    rows = EventRows({})
+    rows.add(1, 0, [Event(7, data)])
+    [row] = rows.waiting
+    *_, kind, _, whole = row.whole()
+    assert read_event(kind, 7, json.loads(whole)) == Event(7, data)
+    assert json.loads(whole) == json.loads(json.dumps(members(data)))
+    *_, kind, _, rest = row.under(1)
+    assert (kind, row.head + rest) == ("", whole) or not row.head
 
 
 def of_one(database: DatabaseAddress, request_id: int) -> list[Event]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from llmrouter.core.events.attempts import (
     AttemptFailed,
@@ -50,7 +50,6 @@ from llmrouter.core.events.requests import (
     RequestValidated,
     RouteSelected,
 )
-from llmrouter.core.records import record
 
 __all__ = [
     "EVENT_TYPES",
@@ -130,8 +129,7 @@ EVENT_TYPES: Mapping[str, type[EventData]] = {
 """Every kind of event by its name."""
 
 
-@record
-class Event:
+class Event(NamedTuple):
     """A fact with its moment: ``dt_us`` after the request was received."""
 
     dt_us: int
