@@ -7,7 +7,7 @@ import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from itertools import chain, zip_longest
 
-import httpcore
+from llmrouter.upstream.faults import NoConnection
 
 METADATA_NETWORKS = tuple(
     ip_network(network)
@@ -26,14 +26,14 @@ configuration or a DNS answer that points there is an attack."""
 _NAT64 = ip_network("64:ff9b::/96")
 
 
-class AddressRefused(httpcore.ConnectError):
+class AddressRefused(NoConnection):
     """An address that is never connected to."""
 
 
 async def resolve(host: str, port: int) -> tuple[str, ...]:
     """The host's addresses, both families by turns.
 
-    Raises `httpcore.ConnectError` when there are none.
+    Raises `NoConnection` when there are none.
     """
     try:
         return (str(ip_address(host)),)
@@ -42,7 +42,7 @@ async def resolve(host: str, port: int) -> tuple[str, ...]:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise httpcore.ConnectError(f"{host} can't be resolved: {error}") from None
+        raise NoConnection(f"{host} can't be resolved: {error}") from None
     addresses = dict.fromkeys(str(address[0]) for *_, address in found)
     six = [address for address in addresses if ":" in address]
     four = [address for address in addresses if ":" not in address]

@@ -26,7 +26,7 @@ class CarriedReply(Protocol):
     """All of the body has arrived."""
 
     async def take(self) -> bytes:
-        """More of the body as it came; empty at its end.  Raises one of `FOREIGN_ERRORS`."""
+        """More of the body as it came; empty at its end.  Raises one of `CARRIER_ERRORS`."""
 
     def arrived(self) -> bytes | None:
         """What `take` would give without waiting; None where it would wait, or raise."""
@@ -45,7 +45,7 @@ class Carrier(Protocol):
     async def carry(self, call: UpstreamCall, progress: Progress) -> CarriedReply:
         """Sends the call, and waits for the reply's head within the time of ``progress``.
 
-        Raises one of `llmrouter.upstream.faults.FOREIGN_ERRORS`, and ``UnicodeEncodeError`` for
+        Raises one of `llmrouter.upstream.faults.CARRIER_ERRORS`, and ``UnicodeEncodeError`` for
         headers that HTTP can't hold.
         """
 

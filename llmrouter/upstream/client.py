@@ -6,7 +6,7 @@ import asyncio
 import ssl
 from typing import NamedTuple, assert_never
 
-import httpx
+import certifi
 
 from llmrouter.core.clock import Clock, SystemClock
 from llmrouter.core.errors import AttemptError
@@ -14,12 +14,10 @@ from llmrouter.core.records import record
 from llmrouter.core.upstream import UpstreamCall
 from llmrouter.settings.values import HttpClient
 from llmrouter.upstream.carrier import Carrier
-from llmrouter.upstream.faults import FOREIGN_ERRORS, as_attempt_error
+from llmrouter.upstream.faults import CARRIER_ERRORS, as_attempt_error
 from llmrouter.upstream.lean import LeanCarrier
-from llmrouter.upstream.plain import PlainCarrier
 from llmrouter.upstream.progress import Progress
 from llmrouter.upstream.reply import HttpReply
-from llmrouter.upstream.transport import PooledTransport
 
 IDLE_CONNECTIONS = 256
 IDLE_S = 55.0
@@ -44,7 +42,7 @@ class _Carriers:
 class HttpUpstream:
     """A `llmrouter.pipeline.ports.Upstream` over HTTP.
 
-    ``client`` says whose connections carry the calls: our own, or httpx's.  ``transport`` stands in
+    ``client`` says whose connections carry the calls: our own, or httpx's.  ``carrier`` stands in
     for both, in tests; it is closed by its owner.
     """
 
@@ -52,12 +50,11 @@ class HttpUpstream:
         self,
         *,
         client: HttpClient = "lean",
-        transport: httpx.AsyncBaseTransport | None = None,
+        carrier: Carrier | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._client: HttpClient = client
-        given = None if transport is None else PlainCarrier(transport)
-        self._given = None if given is None else _Carriers(given, given)
+        self._given = None if carrier is None else _Carriers(carrier, carrier)
         self._clock = clock or SystemClock()
         self._carriers: dict[_Trust, _Carriers] = {}
         self._opening: dict[_Trust, asyncio.Task[_Carriers]] = {}
@@ -131,7 +128,7 @@ async def _attempt(call: UpstreamCall, carrier: Carrier, progress: Progress) -> 
         raise AttemptError(
             "connect", "send", "a header holds characters that HTTP can't send; is it the key?"
         ) from None
-    except FOREIGN_ERRORS as error:
+    except CARRIER_ERRORS as error:
         raise as_attempt_error(error, progress) from error
     progress.headers_came()
     return HttpReply(carried, progress, call.max_body_bytes)
@@ -150,16 +147,12 @@ def _carrier(
                 ssl_context, max_idle_connections=max_idle_connections, idle_s=idle_s
             )
         case "httpx":
-            return PlainCarrier(
-                PooledTransport(
-                    ssl_context, max_idle_connections=max_idle_connections, idle_s=idle_s
-                )
-            )
+            from llmrouter.upstream.plain import pooled  # 8 MB, for who asks for it
+
+            return pooled(ssl_context, max_idle_connections=max_idle_connections, idle_s=idle_s)
         case never:
             assert_never(never)
 
 
 def _ssl_context(ca_file: str | None) -> ssl.SSLContext:
-    if ca_file is not None:
-        return ssl.create_default_context(cafile=ca_file)
-    return httpx.create_ssl_context(trust_env=False)
+    return ssl.create_default_context(cafile=ca_file or certifi.where())

@@ -1,37 +1,58 @@
-"""What went wrong on the way, as the facts of a failed attempt."""
+"""What went wrong on the way, as the facts of a failed attempt.
+
+A carrier raises one of `CARRIER_ERRORS`:
+
+- `CarrierError`
+  - `NotSendable`: its URL or a header is none
+  - `NoConnection`: the provider cannot be reached
+  - `ConnectionLost`: it was, and is no more
+  - `NotHttp`: it answers, with something else
+- ``TimeoutError``, ``ssl.SSLError`` and any other ``OSError``, as Python has them
+"""
 
 from __future__ import annotations
 
 import errno
 import ssl
 from collections.abc import Iterator
-
-import httpx
+from typing import ClassVar
 
 from llmrouter.core.errors import AttemptError, FaultKind
 from llmrouter.upstream.progress import Progress
 
-FOREIGN_ERRORS = (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError, TimeoutError)
-"""Everything that a transport may raise."""
 
-_KINDS: tuple[tuple[type[Exception], FaultKind], ...] = (
-    # The most specific first.
-    (httpx.TimeoutException, "timeout"),
-    (TimeoutError, "timeout"),
-    (httpx.ConnectError, "connect"),
-    (httpx.NetworkError, "reset"),
-    (httpx.RemoteProtocolError, "bad_body"),
-    (httpx.DecodingError, "bad_body"),
-    (httpx.TooManyRedirects, "redirect"),
-    (httpx.HTTPStatusError, "status"),
-    (httpx.ProxyError, "connect"),
-    (httpx.UnsupportedProtocol, "connect"),
-    (httpx.LocalProtocolError, "connect"),
-    (httpx.InvalidURL, "connect"),
-    (ssl.SSLError, "tls"),
-    (OSError, "reset"),
-)
+class CarrierError(Exception):
+    """What stops a call on its way; ``kind`` is what its class alone says."""
 
+    kind: ClassVar[FaultKind]
+
+
+class NotSendable(CarrierError):
+    """The request is none that HTTP can send."""
+
+    kind = "connect"
+
+
+class NoConnection(CarrierError):
+    """No address, or none that answers."""
+
+    kind = "connect"
+
+
+class ConnectionLost(CarrierError):
+    """The connection ended, or broke, in the midst of a call."""
+
+    kind = "reset"
+
+
+class NotHttp(CarrierError):
+    """What came is no reply, or not a whole one."""
+
+    kind = "bad_body"
+
+
+CARRIER_ERRORS = (CarrierError, OSError)
+"""Everything that a carrier may raise."""
 
 _OURS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL)
 """What the operating system says when it is this machine that has nothing left."""
@@ -42,17 +63,25 @@ def is_ours(error: BaseException) -> bool:
     return any(isinstance(e, OSError) and e.errno in _OURS for e in _chain(error))
 
 
-def kind_of(error: Exception) -> FaultKind | None:
-    """The kind by the error's class alone; None for one that is not known here."""
-    return next((kind for known, kind in _KINDS if isinstance(error, known)), None)
+def kind_of(error: Exception) -> FaultKind:
+    """The kind by the error's class alone."""
+    match error:
+        case CarrierError():
+            return error.kind
+        case TimeoutError():
+            return "timeout"
+        case ssl.SSLError():
+            return "tls"
+        case _:
+            return "reset"
 
 
 def as_attempt_error(error: Exception, progress: Progress) -> AttemptError:
     """The error as an `AttemptError`, told by its class and by how far the call had come."""
-    kind = kind_of(error) or "reset"
+    kind = kind_of(error)
     phase = progress.phase
-    if isinstance(error, httpx.LocalProtocolError | httpx.UnsupportedProtocol | httpx.InvalidURL):
-        # The library's text would quote the header, and with it the key.
+    if isinstance(error, NotSendable):
+        # The library's own text would quote the header, and with it the key.
         return AttemptError("connect", "send", "the request can't be sent: its URL or a header")
     if kind == "timeout":
         waited_for = "headers" if phase in ("send", "headers") else "connection"

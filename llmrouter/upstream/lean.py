@@ -12,25 +12,22 @@ import socket
 import ssl
 from typing import NamedTuple
 
-import httpx
-
 from llmrouter.core.upstream import UpstreamCall
 from llmrouter.upstream.addresses import require_allowed, resolve
 from llmrouter.upstream.carrier import OWN_HEADERS
+from llmrouter.upstream.destination import destination
+from llmrouter.upstream.faults import NoConnection, NotSendable
 from llmrouter.upstream.lean_connection import LeanConnection
 from llmrouter.upstream.lean_pool import IdlePool, Origin
 from llmrouter.upstream.lean_reply import IncomingReply
 from llmrouter.upstream.progress import Progress
 from llmrouter.upstream.racing import first_to_open
-from llmrouter.upstream.transport import as_httpx_errors
 
 KNOWN_URLS = 1024
 KNOWN_HEADERS = 1024
 
 TIDIED_AFTER_S = 0.1
 """Idle connections are closed so soon behind their time, also when nobody asks any more."""
-
-_PORTS = {"http": 80, "https": 443}
 
 _HEADER_LINES = re.compile(
     rb"(?:[-!#$%&'*+.^_`|~0-9A-Za-z]+: "
@@ -103,21 +100,21 @@ class LeanCarrier:
 
     def _address(self, text: str) -> _Address:
         """The URL taken apart once: there are as many as providers and models."""
-        url = httpx.URL(text)
+        url = destination(text)
         if url.scheme != ("http" if self._ssl_context is None else "https"):
-            raise httpx.UnsupportedProtocol(f"this carrier does not speak `{url.scheme}`")
+            raise NotSendable(f"this carrier does not speak `{url.scheme}`")
         if len(self._addresses) >= KNOWN_URLS:
             self._addresses.clear()
         address = self._addresses[text] = _Address(
-            Origin(url.raw_host.decode("ascii"), url.port or _PORTS[url.scheme]),
-            b" %b HTTP/1.1\r\nhost: %b\r\n" % (url.raw_path, url.netloc),
+            Origin(url.host, url.port),
+            f" {url.target} HTTP/1.1\r\nhost: {url.netloc}\r\n".encode("ascii"),
         )
         return address
 
     def _head(self, call: UpstreamCall, request_line: bytes) -> bytes:
         """The request's head.
 
-        Raises `httpx.LocalProtocolError` when it cannot be sent as it is.
+        Raises `NotSendable` when it cannot be sent as it is.
         """
         headers = {**OWN_HEADERS, **call.headers}
         text = "\r\n".join(map(": ".join, headers.items()))
@@ -134,10 +131,10 @@ class LeanCarrier:
 
     def _checked(self, text: str, count: int) -> bytes:
         """So many headers as lines; checked once, because a provider is sent the same ones again
-        and again.  Raises `httpx.LocalProtocolError`."""
+        and again.  Raises `NotSendable`."""
         lines = f"{text}\r\n".encode("ascii")
         if not _HEADER_LINES.fullmatch(lines) or lines.count(b"\n") != count:
-            raise httpx.LocalProtocolError("a header that can't be sent")
+            raise NotSendable("a header that can't be sent")
         if len(self._header_lines) >= KNOWN_HEADERS:
             self._header_lines.clear()
         self._header_lines[text, count] = lines
@@ -152,19 +149,18 @@ class LeanCarrier:
 
     async def _connect(self, origin: Origin, progress: Progress) -> LeanConnection:
         progress.resolving()
-        with as_httpx_errors():
-            addresses = await resolve(origin.host, origin.port)
-            progress.connecting()
-            require_allowed(addresses)
-            try:
-                sock = await first_to_open(
-                    addresses, lambda address: _connected(address, origin.port), _close
-                )
-                if self._ssl_context is not None:
-                    progress.securing()
-                connection = await self._carried_by(sock, origin)
-            except OSError as error:  # `ssl.SSLError` is one
-                raise httpx.ConnectError(str(error)) from error
+        addresses = await resolve(origin.host, origin.port)
+        progress.connecting()
+        require_allowed(addresses)
+        try:
+            sock = await first_to_open(
+                addresses, lambda address: _connected(address, origin.port), _close
+            )
+            if self._ssl_context is not None:
+                progress.securing()
+            connection = await self._carried_by(sock, origin)
+        except OSError as error:  # `ssl.SSLError` is one
+            raise NoConnection(str(error)) from error
         progress.connected()
         return connection
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol, cast
 
-import httpx
-
 from llmrouter.core.timer import Alarm
+from llmrouter.upstream.faults import ConnectionLost
 from llmrouter.upstream.lean_pool import Origin
 from llmrouter.upstream.lean_reply import IncomingReply
 from llmrouter.upstream.progress import Progress
@@ -48,7 +47,7 @@ class LeanConnection(asyncio.Protocol):
     async def send(self, head: bytes, body: bytes, progress: Progress) -> IncomingReply:
         """Sends a request and waits for its reply's head.
 
-        Raises `httpx.TransportError` or ``TimeoutError``; whatever is raised, the connection is
+        Raises `CarrierError` or ``TimeoutError``; whatever is raised, the connection is
         closed.
         """
         reply = self._reply = IncomingReply(progress, self)
@@ -121,7 +120,7 @@ class LeanConnection(asyncio.Protocol):
         self._patience.close()
         self._owner.lost(self)
         if self._reply is not None:
-            failure = httpx.ReadError(str(exc) if exc else "the connection was closed")
+            failure = ConnectionLost(str(exc) if exc else "the connection was closed")
             failure.__cause__ = exc
             self._reply.fail(failure)
 

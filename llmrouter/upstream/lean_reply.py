@@ -7,10 +7,10 @@ from collections.abc import Collection, Mapping
 from itertools import chain
 from typing import Protocol
 
-import httpx
 from httptools import HttpParserError, HttpResponseParser
 
 from llmrouter.core.upstream import Take
+from llmrouter.upstream.faults import CarrierError, NotHttp
 from llmrouter.upstream.progress import Progress
 
 HEAD_BYTES = 100 * 1024
@@ -79,7 +79,7 @@ class IncomingReply:
         self._fed_bytes = 0  # up to the end of the head, and what came along with that
         self._header_bytes = 0
         self._is_close_delimited = False
-        self._error: httpx.TransportError | TimeoutError | None = None
+        self._error: CarrierError | TimeoutError | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._flow: _Flow | None = None
         # One for each reply: what a reply leaves behind in it is no part of the next one.
@@ -102,7 +102,7 @@ class IncomingReply:
         if not self.has_head:
             self.progress.received(data)
             if not self._fed_bytes and not data.startswith(b"H"):
-                self.fail(httpx.RemoteProtocolError(_foreign(data)))
+                self.fail(NotHttp(_foreign(data)))
                 return
             self._fed_bytes += len(data)
         try:
@@ -130,9 +130,9 @@ class IncomingReply:
             self.is_complete = True
             self._let_go()
         else:
-            self.fail(httpx.RemoteProtocolError("the provider closed the connection"))
+            self.fail(NotHttp("the provider closed the connection"))
 
-    def fail(self, error: httpx.TransportError | TimeoutError) -> None:
+    def fail(self, error: CarrierError | TimeoutError) -> None:
         """Nothing more will come; what has come can still be taken."""
         self.keeps_alive = False
         if not self.is_complete and self._error is None:
@@ -144,7 +144,7 @@ class IncomingReply:
     async def head(self) -> None:
         """Waits until status and headers are there.
 
-        Raises `httpx.TransportError`, and ``TimeoutError`` when the connection says so.
+        Raises `CarrierError`, and ``TimeoutError`` when the connection says so.
         """
         while not self.has_head:
             if self._error is not None:
@@ -154,7 +154,7 @@ class IncomingReply:
     async def take(self) -> bytes:
         """All of the body that has arrived; empty at its end.
 
-        Raises `httpx.TransportError`; whatever is raised, the connection is closed.
+        Raises `CarrierError`; whatever is raised, the connection is closed.
         """
         try:
             return await self._arrival()
@@ -199,7 +199,7 @@ class IncomingReply:
 
     def on_message_begin(self) -> None:
         if self.is_complete:
-            raise httpx.RemoteProtocolError("a second reply")
+            raise NotHttp("a second reply")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.has_head:
@@ -213,7 +213,7 @@ class IncomingReply:
             self._count(fields)
         status = self._parser.get_status_code()
         if status < 100 or status == _SWITCHING:
-            raise httpx.RemoteProtocolError(f"status {status} answers no request")
+            raise NotHttp(f"status {status} answers no request")
         if status < 200:
             return  # 100 Continue or 103 Early Hints: the reply is yet to come
         self.headers = _header_mapping(fields)
@@ -248,10 +248,10 @@ class IncomingReply:
         """What our own checks found, or the parser."""
         self.keeps_alive = False
         cause = error.__context__
-        if isinstance(cause, httpx.TransportError):
+        if isinstance(cause, CarrierError):
             self.fail(cause)
         else:
-            self.fail(httpx.RemoteProtocolError(str(error)))
+            self.fail(NotHttp(str(error)))
 
     def _hand_on(self, flow: _Flow) -> None:
         """Gives what has arrived to the flow, or wakes the call that waits for it."""
@@ -304,12 +304,12 @@ class _Flow:
 def _is_close_delimited(status: int, headers: Mapping[str, str]) -> bool:
     """Whether the body ends with the connection.
 
-    Raises `httpx.RemoteProtocolError` for a framing that is not known, as h11 does.
+    Raises `NotHttp` for a framing that is not known, as h11 does.
     """
     coding = headers.get("transfer-encoding")
     if coding is not None:
         if coding.strip().lower() != "chunked":
-            raise httpx.RemoteProtocolError("a transfer-encoding other than chunked")
+            raise NotHttp("a transfer-encoding other than chunked")
         return False
     return status not in _WITHOUT_BODY and "content-length" not in headers
 
@@ -343,5 +343,5 @@ def _foreign(beginning: bytes) -> str:
     return "it does not begin like a reply of HTTP/1"
 
 
-def _too_long() -> httpx.RemoteProtocolError:
-    return httpx.RemoteProtocolError(f"the reply's head is longer than {HEAD_BYTES} bytes")
+def _too_long() -> NotHttp:
+    return NotHttp(f"the reply's head is longer than {HEAD_BYTES} bytes")

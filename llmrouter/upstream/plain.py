@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import httpx
 
 from llmrouter.core.upstream import Take, UpstreamCall
 from llmrouter.upstream.carrier import OWN_HEADERS
+from llmrouter.upstream.faults import ConnectionLost, NoConnection, NotHttp, NotSendable
 from llmrouter.upstream.progress import EXTENSION, Progress
+from llmrouter.upstream.transport import PooledTransport
+
+_OUR_ERRORS: tuple[tuple[type[Exception], type[Exception]], ...] = (
+    # The most specific first.
+    (httpx.TimeoutException, TimeoutError),
+    (httpx.ConnectError, NoConnection),
+    (httpx.ProxyError, NoConnection),
+    (httpx.RemoteProtocolError, NotHttp),
+    (httpx.DecodingError, NotHttp),
+    (httpx.LocalProtocolError, NotSendable),
+    (httpx.UnsupportedProtocol, NotSendable),
+    (httpx.InvalidURL, NotSendable),
+    (httpx.HTTPError, ConnectionLost),
+)
+"""What httpx raises, and what a carrier does."""
+
+
+def pooled(
+    ssl_context: ssl.SSLContext | None, *, max_idle_connections: int, idle_s: float
+) -> PlainCarrier:
+    """httpx over a pool of connections."""
+    return PlainCarrier(
+        PooledTransport(ssl_context, max_idle_connections=max_idle_connections, idle_s=idle_s)
+    )
 
 
 class PlainCarrier:
@@ -29,7 +56,8 @@ class PlainCarrier:
 
     async def _response(self, call: UpstreamCall, progress: Progress) -> httpx.Response:
         progress.waiting()
-        return await self._transport.handle_async_request(_request(call, progress))
+        with as_carrier_errors():
+            return await self._transport.handle_async_request(_request(call, progress))
 
 
 class PlainReply:
@@ -45,9 +73,10 @@ class PlainReply:
         self._parts = aiter(response.stream)
 
     async def take(self) -> bytes:
-        while (part := await anext(self._parts, None)) is not None:
-            if part:
-                return part
+        with as_carrier_errors():
+            while (part := await anext(self._parts, None)) is not None:
+                if part:
+                    return part
         return b""
 
     def arrived(self) -> None:
@@ -58,6 +87,16 @@ class PlainReply:
 
     async def aclose(self) -> None:
         await self._response.aclose()
+
+
+@contextmanager
+def as_carrier_errors() -> Iterator[None]:
+    """httpx's errors as those of any carrier."""
+    try:
+        yield
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        ours = next(ours for theirs, ours in _OUR_ERRORS if isinstance(error, theirs))
+        raise ours(str(error)) from error
 
 
 def _request(call: UpstreamCall, progress: Progress) -> httpx.Request:

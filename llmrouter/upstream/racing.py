@@ -7,9 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
-import httpcore
-
-from llmrouter.upstream.faults import first_cause, is_ours
+from llmrouter.upstream.faults import NoConnection, first_cause, is_ours
 
 NEXT_ADDRESS_AFTER_S = 0.25
 """RFC 8305's recommended delay before the next address is tried beside the last one."""
@@ -24,7 +22,7 @@ async def first_to_open(
 ) -> T:
     """The first connection that opens; a slow address does not hold up the next one.
 
-    Raises `httpcore.ConnectError` with every address's reason; with a single address, and when
+    Raises `NoConnection` with every address's reason; with a single address, and when
     this machine is to blame, what ``connect`` raises.
     """
     if len(addresses) == 1:
@@ -51,7 +49,7 @@ async def first_to_open(
                 failures.append(failure)
     finally:
         await _drop(running, close)
-    raise httpcore.ConnectError("; ".join(first_cause(failure) for failure in failures))
+    raise NoConnection("; ".join(first_cause(failure) for failure in failures))
 
 
 async def _drop(tasks: set[asyncio.Task[T]], close: Callable[[T], Awaitable[None]]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from llmrouter.core.errors import AttemptError
 from llmrouter.core.upstream import Take
 from llmrouter.upstream.carrier import CarriedReply
-from llmrouter.upstream.faults import FOREIGN_ERRORS, as_attempt_error
+from llmrouter.upstream.faults import CARRIER_ERRORS, as_attempt_error
 from llmrouter.upstream.inflate import Decoder, decoder_for
 from llmrouter.upstream.progress import Progress
 
@@ -62,7 +62,7 @@ class HttpReply:
             return
         try:
             self._left_bytes -= await self._carried.flow(take, self._left_bytes)
-        except FOREIGN_ERRORS as error:
+        except CARRIER_ERRORS as error:
             raise as_attempt_error(error, self._progress) from error
 
     async def aclose(self) -> None:
@@ -86,7 +86,7 @@ class HttpReply:
             decoder = self._decoder = decoder_for(self.headers.get("content-encoding", ""))
         try:
             data = await self._carried.take()
-        except FOREIGN_ERRORS as error:
+        except CARRIER_ERRORS as error:
             raise as_attempt_error(error, self._progress) from error
         if data:
             self._pieces = decoder.feed(data)

@@ -13,6 +13,7 @@ from llmrouter.core.clock import FakeClock
 from llmrouter.core.errors import AttemptError
 from llmrouter.settings.values import HttpClient
 from llmrouter.upstream.client import HttpUpstream
+from llmrouter.upstream.plain import PlainCarrier
 from tests.provider import (
     CLOSE,
     DONE,
@@ -210,7 +211,7 @@ async def test_another_transport_can_be_put_in() -> None:
     def reply(request: httpx.Request) -> httpx.Response:
         return httpx.Response(201, json={"model": json.loads(request.content)["model"]})
 
-    upstream = HttpUpstream(transport=httpx.MockTransport(reply))
+    upstream = HttpUpstream(carrier=PlainCarrier(httpx.MockTransport(reply)))
     fetched = await fetch(upstream, call("https://somewhere.example/v1", "x"))
     assert (fetched.status, json.loads(fetched.body)) == (201, {"model": "x"})
     await upstream.aclose()
@@ -220,7 +221,7 @@ async def test_another_transports_errors_are_read_too() -> None:
     def refuse(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("no way")
 
-    upstream = HttpUpstream(transport=httpx.MockTransport(refuse))
+    upstream = HttpUpstream(carrier=PlainCarrier(httpx.MockTransport(refuse)))
     with pytest.raises(AttemptError) as caught:
         await fetch(upstream, call("http://somewhere.example/v1"))
     assert (caught.value.kind, caught.value.phase) == ("connect", "connect")
