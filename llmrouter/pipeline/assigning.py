@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 from llmrouter.core.capabilities import NOTHING_LEARNED, Learned
-from llmrouter.core.configuration import TimeoutsConfig
-from llmrouter.core.records import record
+from llmrouter.core.configuration import LimitsConfig, TimeoutsConfig
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import AttemptKind, DialectName, Target
 from llmrouter.core.upstream import UpstreamCall
 from llmrouter.dialects.limits import within_output
 from llmrouter.dialects.wire import Codec, Dialect, TargetFacts
-from llmrouter.pipeline.assignment import Assignment
+from llmrouter.pipeline.assignment import Assignment, Line
 from llmrouter.pipeline.estimator import Estimator
 from llmrouter.pipeline.ports import Keyring
 from llmrouter.policy.needs import key_variable
 from llmrouter.policy.table import RoutingTable
+
+KEPT_LINES: Final = 1_000
+"""Of more, all are forgotten: names of models may be a client's invention."""
 
 
 class Codecs(Protocol):
@@ -26,47 +28,47 @@ class Codecs(Protocol):
     def __call__(self, client: DialectName, upstream: DialectName) -> Codec: ...
 
 
-@record
-class Task:
-    """What an attempt is for: the ``n``-th of its request, within ``remaining_s``."""
-
-    n: int
-    target: Target
-    request: ChatRequest
-    timeouts: TimeoutsConfig
-    deadline_us: int
-    remaining_s: float
-    route: str | None = None
-    kind: AttemptKind = "chat"
-    learned: Learned = NOTHING_LEARNED
-
-
-@record
 class Assigner:
-    """Turns a `Task` into an `Assignment`; the only place where a key is put into a call."""
+    """Makes an `Assignment` of what is wanted; the only place where a key is put into a call."""
 
-    keyring: Keyring
-    dialects: Mapping[DialectName, Dialect]
-    codec: Codecs
-    estimator: Estimator
+    def __init__(
+        self,
+        keyring: Keyring,
+        dialects: Mapping[DialectName, Dialect],
+        codec: Codecs,
+        estimator: Estimator,
+    ) -> None:
+        self.keyring = keyring
+        self._dialects = dialects
+        self._codec = codec
+        self._estimator = estimator
+        self._table: RoutingTable | None = None
+        self._lines: dict[tuple[str, str, DialectName, int | None], Line] = {}
+        """Of that table."""
 
-    def assign(self, task: Task, table: RoutingTable) -> Assignment:
-        """The call, ready to be sent."""
-        target, timeouts, remaining_s = task.target, task.timeouts, task.remaining_s
-        provider = table.config.providers[target.provider]
-        dialect = self.dialects[provider.dialect]
-        codec = self.codec(task.request.dialect, provider.dialect)
-        most = table.model(target).max_output_tokens or task.learned.said.max_output_tokens
-        facts = TargetFacts(provider=target.provider, max_output_tokens=most)
-        request, notes = within_output(task.request, most)
-        outgoing = codec.encode(request, target.model, provider.quirks, facts)
-        limits = table.limits(target, task.route)
-        variable = key_variable(provider, target.account)
-        key = self.keyring.key(variable) if variable else None
-        headers = outgoing.headers
+    def assign(
+        self,
+        table: RoutingTable,
+        target: Target,
+        request: ChatRequest,
+        *,
+        n: int,
+        timeouts: TimeoutsConfig,
+        limits: LimitsConfig,
+        remaining_s: float,
+        elapsed_us: int,
+        learned: Learned = NOTHING_LEARNED,
+        kind: AttemptKind = "chat",
+    ) -> Assignment:
+        """The ``n``-th call of a request, ready to be sent within ``remaining_s``."""
+        line = self._line(table, target, request.dialect, learned.said.max_output_tokens)
+        facts, provider = line.facts, line.provider
+        request, notes = within_output(request, facts.max_output_tokens)
+        outgoing = line.codec.encode(request, target.model, provider.quirks, facts)
+        headers, credentials = outgoing.headers, line.credentials
         call = UpstreamCall(
             url=provider.base_url + outgoing.path,
-            headers={**headers, **dialect.credentials(key)} if key else headers,
+            headers={**headers, **credentials} if credentials else headers,
             body=outgoing.body,
             connect_s=min(timeouts.connect_s, remaining_s),
             headers_s=min(timeouts.headers_s, remaining_s),
@@ -74,19 +76,46 @@ class Assigner:
             max_body_bytes=limits.response_body_bytes,
         )
         return Assignment(
-            n=task.n,
-            kind=task.kind,
+            n=n,
+            kind=kind,
             target=target,
+            line=line,
             request=request,
             call=call,
-            codec=codec,
-            facts=facts,
-            dialect=dialect,
             dropped=outgoing.losses,
             notes=(*notes, *outgoing.notes),
             timeouts=timeouts,
             limits=limits,
-            report_cost=task.kind == "chat" and table.config.routing.report_cost_in_usage,
-            deadline_us=task.deadline_us,
-            estimator=self.estimator,
+            deadline_us=elapsed_us + round(remaining_s * 1e6),
+            estimator=self._estimator,
+        )
+
+    def _line(
+        self, table: RoutingTable, target: Target, client: DialectName, said_tokens: int | None
+    ) -> Line:
+        """``said_tokens`` is the longest answer that the provider says the model can give."""
+        if table is not self._table or len(self._lines) >= KEPT_LINES:
+            self._table, self._lines = table, {}
+        key = (target.name, target.account, client, said_tokens)
+        line = self._lines.get(key)
+        if line is None:
+            line = self._lines[key] = self._found(table, target, client, said_tokens)
+        return line
+
+    def _found(
+        self, table: RoutingTable, target: Target, client: DialectName, said_tokens: int | None
+    ) -> Line:
+        provider = table.config.providers[target.provider]
+        dialect = self._dialects[provider.dialect]
+        variable = key_variable(provider, target.account)
+        key = self.keyring.key(variable) if variable else None
+        most = table.model(target).max_output_tokens or said_tokens
+        return Line(
+            provider=provider,
+            dialect=dialect,
+            codec=self._codec(client, provider.dialect),
+            is_native=dialect.name == client,
+            credentials=dialect.credentials(key) if key else {},
+            facts=TargetFacts(provider=target.provider, max_output_tokens=most),
+            report_cost=table.config.routing.report_cost_in_usage,
         )

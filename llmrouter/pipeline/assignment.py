@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-from llmrouter.core.configuration import LimitsConfig, TimeoutsConfig
+from collections.abc import Mapping
+
+from llmrouter.core.configuration import LimitsConfig, ProviderConfig, TimeoutsConfig
 from llmrouter.core.records import record
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import AttemptKind, Target
 from llmrouter.core.upstream import UpstreamCall
 from llmrouter.dialects.wire import Codec, Dialect, TargetFacts
 from llmrouter.pipeline.estimator import Estimator
+
+
+@record
+class Line:
+    """What every call from one dialect's clients to one target has in common, for as long as the
+    configuration stays and nothing new is learned of the model.
+
+    ``dialect`` is the provider's; ``is_native``: the client's, too.
+    """
+
+    provider: ProviderConfig
+    dialect: Dialect
+    codec: Codec
+    is_native: bool
+    credentials: Mapping[str, str]
+    facts: TargetFacts
+    report_cost: bool
 
 
 @record
@@ -21,15 +40,12 @@ class Assignment:
     n: int
     kind: AttemptKind
     target: Target
+    line: Line
     request: ChatRequest
     call: UpstreamCall
-    codec: Codec
-    facts: TargetFacts
-    dialect: Dialect
     dropped: tuple[str, ...]
     notes: tuple[str, ...]
     timeouts: TimeoutsConfig
     limits: LimitsConfig
-    report_cost: bool
-    estimator: Estimator
     deadline_us: int
+    estimator: Estimator

@@ -20,7 +20,7 @@ from llmrouter.core.events import (
     AttemptSucceeded,
 )
 from llmrouter.core.routing import AttemptOutcome
-from llmrouter.core.upstream import Take, UpstreamCall, UpstreamReply
+from llmrouter.core.upstream import Take, UpstreamReply
 from llmrouter.dialects.wire import Observed, ReplyReader
 from llmrouter.pipeline.assignment import Assignment
 from llmrouter.pipeline.capacity import Room
@@ -66,18 +66,23 @@ class Attempt:
         room: Room | None = None,
     ) -> None:
         """``room`` is left when the attempt ends; without it, nobody counts the attempt."""
-        self.target = assignment.target
+        target = self.target = assignment.target
         self.terminator = b""
         """What ends the reply in success: known once everything before it has been read."""
+        self.n = assignment.n
+        """Its number within the request."""
         self._exchange = exchange
         self._assignment = assignment
         self._upstream = upstream
         self._room = room
         self._costing = Costing(
-            assignment.target.name,
+            target.name,
             assignment.request,
-            exchange.table.price(assignment.target, exchange.started_us),
+            exchange.table.price(target, exchange.started_us),
             assignment.estimator,
+        )
+        self._clocks = ReadingClocks(
+            exchange.clock, until_ns=exchange.start_ns + assignment.deadline_us * 1_000
         )
         self._reply: UpstreamReply | None = None
         self._observed: Observed | None = None
@@ -85,36 +90,27 @@ class Attempt:
         self._first_token_us: int | None = None
         self._at_end = False
         self._booked = False
+        line = assignment.line
         # One reading dates the event and begins the durations, which are added to its moment.
         self._begun_us = exchange.emit(
             AttemptStarted(
                 n=assignment.n,
-                provider=assignment.target.provider,
-                model=assignment.target.model,
-                account=assignment.target.account,
+                provider=target.provider,
+                model=target.model,
+                account=target.account,
                 attempt_kind=assignment.kind,
-                dialect=None if self._is_native else assignment.dialect.name,
+                dialect=None if line.is_native else line.dialect.name,
                 dropped=assignment.dropped[:RECORDED_LOSSES],
                 translation_notes=assignment.notes[:RECORDED_LOSSES],
             )
         )
         exchange.attempt_began(self._begun_us)
-        left_us = assignment.deadline_us - self._begun_us
-        self._clocks = ReadingClocks(exchange.clock, until_ns=exchange.now_ns() + left_us * 1_000)
 
     @property
     def translation(self) -> str:
         """What became of the request on its way: the value of ``x-llmrouter-translation``."""
-        return translation_header(native=self._is_native, dropped=self._assignment.dropped)
-
-    @property
-    def _is_native(self) -> bool:
-        return self._assignment.dialect.name == self._assignment.request.dialect
-
-    @property
-    def n(self) -> int:
-        """Its number within the request."""
-        return self._assignment.n
+        assignment = self._assignment
+        return translation_header(native=assignment.line.is_native, dropped=assignment.dropped)
 
     @property
     def committed(self) -> bool:
@@ -136,26 +132,33 @@ class Attempt:
         """Of the reply to the client."""
         return self._reader.content_type
 
-    async def open(self) -> None:
-        """Sends the request and reads the reply's headers.  Raises `AttemptError`."""
-        assignment = self._assignment
-        reply = self._reply = await self._upstream.send(self._call())
-        reader = self._reader = assignment.codec.reader(
+    async def reach(self) -> bytes:
+        """Sends the request; gives the first bytes for the client: of a stream those up to and with
+        the first token, otherwise the whole body.  Raises `AttemptError`."""
+        assignment, line = self._assignment, self._assignment.line
+        call, trace = assignment.call, self._exchange.trace
+        if trace is not None and trace.propagated:
+            call = replace(call, headers={**call.headers, "traceparent": trace.traceparent(self.n)})
+        reply = self._reply = await self._upstream.send(call)
+        is_told_cost = line.report_cost and assignment.kind == "chat"
+        reader = self._reader = line.codec.reader(
             assignment.request,
             content_type=reply.headers.get("content-type", ""),
             event_bytes=assignment.limits.event_bytes,
             body_bytes=assignment.limits.response_body_bytes,
-            cost_of=self._costing.so_far if assignment.report_cost else None,
-            facts=assignment.facts,
+            cost_of=self._costing.so_far if is_told_cost else None,
+            facts=line.facts,
         )
         self._costing.follow(reader.observed)
         self._incoming, self._chunks, self._observed = reply, reply.chunks(), reader.observed
         if not 200 <= reply.status < 300:
             body = await self._error_body()
-            raise assignment.dialect.read_error(reply.status, reply.headers, body)
+            raise line.dialect.read_error(reply.status, reply.headers, body)
+        if assignment.request.stream:
+            return await self._first_part()
+        return await self._whole()
 
-    async def whole(self) -> bytes:
-        """The whole body for the client.  Raises `AttemptError`."""
+    async def _whole(self) -> bytes:
         content = b""
         while not self._at_end:
             self._clocks.allow(self._assignment.timeouts.idle_s)
@@ -164,11 +167,8 @@ class Attempt:
                 content += self._finish()
         return content + self.terminator
 
-    async def first_part(self) -> bytes:
-        """Everything up to and with the first token, for the client.  Raises `AttemptError`.
-
-        Where a model has to keep to a rate, everything until it has shown that it does.
-        """
+    async def _first_part(self) -> bytes:
+        """Where a model has to keep to a rate, everything until it has shown that it does."""
         observed = self._reader.observed
         timeouts = self._assignment.timeouts
         self._clocks.allow(timeouts.first_token_s)
@@ -256,13 +256,6 @@ class Attempt:
         reply, self._reply = self._reply, None
         if reply is not None:
             await reply.aclose()
-
-    def _call(self) -> UpstreamCall:
-        """The call; where a trace goes on beyond us, its provider is told which."""
-        call, trace = self._assignment.call, self._exchange.trace
-        if trace is None or not trace.propagated:
-            return call
-        return replace(call, headers={**call.headers, "traceparent": trace.traceparent(self.n)})
 
     async def _probation(self, wanted_tokens: float) -> bytes:
         """What follows the first token, until so many tokens have come or their time is up."""

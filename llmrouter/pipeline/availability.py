@@ -120,15 +120,12 @@ class Availability:
 
         A request that holds the target's permit already (a trial, a retry) keeps it.
         """
-        held = self._breakers.get(target.name)
-        if held is not None and any(p.request_id == exchange.id for p in held.permits):
+        state = self._breakers.get(target.name)
+        if state is not None and any(p.request_id == exchange.id for p in state.permits):
             return None
         hindrance = self.hindrance(target, config)
-        if hindrance is not None:
+        if hindrance is not None or state is None:
             return hindrance
-        state = self._breakers.get(target.name)
-        if state is None:
-            return None
         taken = breaker.take_permit(
             state,
             self._clock.now_us(),
@@ -160,10 +157,12 @@ class Availability:
 
     def succeeded(self, exchange: Exchange, target: Target) -> None:
         """A first token came: the breaker closes, the account works."""
-        if self._cooldowns and str(target) in self._cooldowns:
+        if not (self._locks or self._cooldowns or self._breakers):
+            return
+        if str(target) in self._cooldowns:
             self._cooldowns[str(target)] = Pause(0, self._clock.now_us())
         account = (target.provider, target.account)
-        if self._locks and self._locks.pop(account, None) is not None:
+        if self._locks.pop(account, None) is not None:
             self._locked_us[account] = self._clock.now_us()
             exchange.emit(AccountUnlocked(*account, reason="it worked again"))
         state = self._breakers.get(target.name)

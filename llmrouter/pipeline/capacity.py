@@ -7,16 +7,20 @@ handed to the one it was waited for by, so that nobody who comes later takes it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
 from llmrouter.core.events import RequestQueued
 from llmrouter.core.routing import Target
 from llmrouter.pipeline.exchange import Exchange
-from llmrouter.policy.table import RoutingTable
+from llmrouter.policy.table import Terms
 
 Bounds = Mapping[str, int]
 """The most attempts at once, by the provider's and the target's name; without one, any number."""
+
+UNBOUNDED: Final[Bounds] = MappingProxyType({})
 
 
 class Room:
@@ -47,12 +51,15 @@ class Capacity:
 
     def __init__(self) -> None:
         self._taken: dict[str, int] = {}
+        """By target."""
         self._queues: dict[str, dict[_Waiter, None]] = {}
         """By provider, since a place at one target may be room for another."""
 
     def taken(self, name: str) -> int:
         """Attempts under way at a provider, or at a target (``provider/model``)."""
-        return self._taken.get(name, 0)
+        if "/" in name:
+            return self._taken.get(name, 0)
+        return sum([n for target, n in self._taken.items() if target.partition("/")[0] == name])
 
     def queued(self, target: Target) -> int:
         """Requests that wait for room at a target."""
@@ -61,10 +68,10 @@ class Capacity:
 
     def try_enter(self, target: Target, bounds: Bounds) -> Room | None:
         """A place at once, or None."""
-        for name, most in bounds.items():
-            if self._taken.get(name, 0) >= most:
-                return None
-        return self._seat(target)
+        if bounds and not self._has_room(bounds):
+            return None
+        self._seat(target)
+        return Room(self, target)
 
     async def enter(self, target: Target, bounds: Bounds, within_s: float) -> Room | None:
         """A place as soon as it is this one's turn; None when the time is up."""
@@ -87,50 +94,47 @@ class Capacity:
 
     def free(self, target: Target) -> None:
         """Gives a place back: to the first one that waits and has room everywhere."""
-        for name in (target.provider, target.name):
-            left = self._taken[name] - 1
-            if left:
-                self._taken[name] = left
-            else:
-                del self._taken[name]
-        for waiter in tuple(self._queues.get(target.provider, ())) if self._queues else ():
-            if waiter.admitted.done():
-                continue
-            if all(self.taken(name) < most for name, most in waiter.bounds.items()):
+        taken = self._taken
+        left = taken[target.name] - 1
+        if left:
+            taken[target.name] = left
+        else:
+            del taken[target.name]
+        if target.provider in self._queues:
+            self._admit(self._queues[target.provider])
+
+    def _admit(self, queue: Iterable[_Waiter]) -> None:
+        """Hands out what has become free, first come, first served."""
+        for waiter in tuple(queue):
+            if not waiter.admitted.done() and self._has_room(waiter.bounds):
                 self._seat(waiter.target)
                 waiter.admitted.set_result(True)
 
-    def _seat(self, target: Target) -> Room:
-        for name in (target.provider, target.name):
-            self._taken[name] = self._taken.get(name, 0) + 1
-        return Room(self, target)
+    def _has_room(self, bounds: Bounds) -> bool:
+        return all(self.taken(name) < most for name, most in bounds.items())
+
+    def _seat(self, target: Target) -> None:
+        self._taken[target.name] = self._taken.get(target.name, 0) + 1
 
 
-def bounds_of(table: RoutingTable, target: Target, route: str | None) -> Bounds:
+def bounds_of(terms: Terms, target: Target) -> Bounds:
     """A provider's own limit is for all its models together; a target's is the most specific one
     said of it."""
-    bounds: dict[str, int] = {}
-    whole = table.config.providers[target.provider].limits.concurrent_requests
-    if whole is not None:
-        bounds[target.provider] = whole
-    most = table.limits(target, route).concurrent_requests
-    if most is not None:
-        bounds[target.name] = most
-    return bounds
+    whole, most = terms.provider_attempts, terms.limits.concurrent_requests
+    if whole is None and most is None:
+        return UNBOUNDED
+    bounds = {target.provider: whole, target.name: most}
+    return {name: limit for name, limit in bounds.items() if limit is not None}
 
 
 async def find_room(
-    capacity: Capacity, exchange: Exchange, target: Target, route: str | None, within_s: float
+    capacity: Capacity, exchange: Exchange, target: Target, terms: Terms, within_s: float
 ) -> Room | None:
-    """A place for an attempt, waited for if need be; None when there is none in time.
+    """A place that has to be waited for; None when there is none in time.
 
-    A request that had to wait, or was not let in, has an event that says so.
+    The request has an event that says so.
     """
-    bounds = bounds_of(exchange.table, target, route)
-    room = capacity.try_enter(target, bounds)
-    if room is not None:
-        return room
-    limits = exchange.table.limits(target, route)
+    bounds, limits = bounds_of(terms, target), terms.limits
     if capacity.queued(target) >= limits.queued_requests:
         exchange.emit(RequestQueued(str(target), 0, "queue_full"))
         return None

@@ -6,12 +6,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 
-from llmrouter.core.configuration import BreakerConfig
 from llmrouter.core.errors import AttemptError, RouterError
 from llmrouter.core.events import FallbackTaken, HedgeTaken, RetryWithheld
 from llmrouter.core.routing import AttemptKind, Candidate, Target
-from llmrouter.pipeline.assigning import Task
-from llmrouter.pipeline.assignment import Assignment
 from llmrouter.pipeline.attempt import Attempt
 from llmrouter.pipeline.capacity import Room, bounds_of, find_room
 from llmrouter.pipeline.exchange import Exchange, Reply
@@ -24,6 +21,7 @@ from llmrouter.policy.failures import Verdict, judge, refused_needs
 from llmrouter.policy.fallback import Failed, PassedOver, PlanEnd, Try, fallback_plan
 from llmrouter.policy.needs import known_window
 from llmrouter.policy.redaction import redact
+from llmrouter.policy.table import Terms
 
 _log = logging.getLogger(__name__)
 
@@ -43,34 +41,26 @@ class Chain:
         self._hedge_failed: Failed | None = None
         # One deadline for the whole chain: the most that any of its targets may take.
         totals_s = [
-            self._table.timeouts(candidate.target, self._route).total_s
+            self._terms(candidate.target).timeouts.total_s
             for candidate in exchange.decision.candidates
         ]
         self._deadline_us = round(max(totals_s, default=0.0) * 1e6)
 
     async def run(self) -> None:
-        try:
-            await self._follow_plan()
-        finally:
-            if self._has_raced:
-                await self._call_off("outrun" if hasattr(self._exchange, "reply") else "cancelled")
-
-    async def _follow_plan(self) -> None:
-        targets = self._exchange.decision.usable or self._trial()
-        plan = fallback_plan(targets, window_of=self._window_of)
-        end: PlanEnd
+        """Raises `RouterError` when nobody answered."""
+        exchange = self._exchange
+        plan = fallback_plan(exchange.decision.usable or self._trial(), window_of=self._window_of)
         try:
             step = next(plan)
-            while True:
-                outcome = await self._try(step)
-                if outcome is None:
-                    return
+            while (outcome := await self._try(step)) is not None:
                 step = plan.send(outcome)
         except StopIteration as stop:
-            end = stop.value
-        if self._exchange.has_left:
-            raise ClientGone
-        raise self._failure(end)
+            if exchange.has_left:
+                raise ClientGone from None
+            raise self._failure(stop.value) from None
+        finally:
+            if self._has_raced:
+                await self._call_off("outrun" if hasattr(exchange, "reply") else "cancelled")
 
     def _trial(self) -> tuple[Target, ...]:
         """When breakers alone stand against every target, one of them may be tried all the same
@@ -99,48 +89,63 @@ class Chain:
             return self._hedge_failed or await self._first_answer(hedge)
         if self._has_raced:
             await self._call_off("cancelled")
-        room = await self._room(step.target)
+        terms = self._terms(step.target)
+        room = await self._room(step.target, terms)
         if room is None:
             return PassedOver("at_capacity")
-        remaining_s = self._remaining_s()
         hindrance = means.availability.take_permit(
-            exchange, step.target, self._breaker(step.target), remaining_s
+            exchange, step.target, terms.breaker, self._remaining_s()
         )
         if hindrance is not None:
             room.leave()
             return PassedOver(hindrance.refused)
         if not step.is_retry:
             means.repeats.sent(step.target, retries)
-        attempt = self._begin(step.target, means.kind, room)
+        attempt = self._begin(step.target, means.kind, terms, room)
         patience = self._patience(step)
         if patience is None:
-            return await self._carry(attempt, self._reach(attempt))
+            return await self._carry(attempt, attempt.reach())
         return await self._raced(attempt, patience)
 
-    async def _room(self, target: Target) -> Room | None:
+    async def _room(self, target: Target, terms: Terms) -> Room | None:
         """A place for an attempt; without one, a trial's permit goes back."""
-        exchange, room = self._exchange, None
+        exchange, capacity = self._exchange, self._means.capacity
         exchange.drain_s = 0.0  # a client that leaves the queue leaves nothing to be drained
+        room = capacity.try_enter(target, bounds_of(terms, target))
+        if room is not None:
+            return room
         try:
-            capacity, within_s = self._means.capacity, self._remaining_s()
-            room = await find_room(capacity, exchange, target, self._route, within_s)
+            room = await find_room(capacity, exchange, target, terms, self._remaining_s())
         finally:
             if room is None:
                 self._means.availability.released(exchange, target)
         return room
 
-    def _begin(self, target: Target, kind: AttemptKind, room: Room) -> Attempt:
-        exchange = self._exchange
+    def _begin(self, target: Target, kind: AttemptKind, terms: Terms, room: Room) -> Attempt:
+        exchange, means = self._exchange, self._means
         exchange.attempts += 1
         exchange.tries += 1
+        elapsed_us = exchange.elapsed_us()
+        left_s = max(0.0, (self._deadline_us - elapsed_us) / 1e6)
         try:
-            assignment = self._assignment(target, kind)
-            exchange.drain_s = self._drain_s(target)
-            attempt = Attempt(exchange, assignment, self._means.upstream, room)
+            assignment = means.assigner.assign(
+                self._table,
+                target,
+                exchange.request,
+                n=exchange.attempts,
+                timeouts=terms.timeouts,
+                limits=terms.limits,
+                remaining_s=min(terms.timeouts.total_s, left_s),
+                elapsed_us=elapsed_us,
+                learned=means.knowledge.of(target),
+                kind=kind,
+            )
+            exchange.drain_s = terms.drain_s
+            attempt = Attempt(exchange, assignment, means.upstream, room)
         except BaseException:
             room.leave()
             raise
-        exchange.open_in(self._means.ledger)
+        exchange.open_in(means.ledger)
         return attempt
 
     async def _carry(self, attempt: Attempt, content: Awaitable[bytes]) -> Failed | None:
@@ -158,18 +163,12 @@ class Chain:
             raise
         return None
 
-    async def _reach(self, attempt: Attempt) -> bytes:
-        """Takes the attempt as far as the first bytes for the client.  Raises `AttemptError`."""
-        await attempt.open()
-        if self._exchange.request.stream:
-            return await attempt.first_part()
-        return await attempt.whole()
-
     def _accept(self, attempt: Attempt, content: bytes) -> None:
         """Makes the attempt's answer the reply."""
         exchange = self._exchange
         self._means.availability.succeeded(exchange, attempt.target)
-        exchange.drain_s = self._drain_s(attempt.target)
+        if self._has_raced:
+            exchange.drain_s = self._terms(attempt.target).drain_s
         exchange.served_by = attempt.n
         exchange.served_target = attempt.target
         exchange.translation = attempt.translation
@@ -192,7 +191,7 @@ class Chain:
     async def _raced(self, first: Attempt, patience: Patience) -> Failed | None:
         """The first attempt; and when it takes too long, another beside it."""
         self._has_raced = True
-        self._race.enter(first, self._reach(first))
+        self._race.enter(first, first.reach())
         racer = await self._race.next(patience.after_ms / 1000)
         if racer is not None:
             return await self._carry(racer.attempt, racer.task)
@@ -209,19 +208,20 @@ class Chain:
             exchange.emit(RetryWithheld(slow.n, str(slow.target), "hedge"))
             return None
         for target in others:
-            room = means.capacity.try_enter(target, bounds_of(self._table, target, self._route))
+            terms = self._terms(target)
+            room = means.capacity.try_enter(target, bounds_of(terms, target))
             if room is None:
                 continue
-            breaker, lease_s = self._breaker(target), self._remaining_s()
-            if means.availability.take_permit(exchange, target, breaker, lease_s) is None:
+            lease_s = self._remaining_s()
+            if means.availability.take_permit(exchange, target, terms.breaker, lease_s) is None:
                 break
             room.leave()
         else:
             return None
         means.repeats.spend(slow.target, retries)
         exchange.emit(HedgeTaken(str(slow.target), str(target), patience.after_ms, patience.basis))
-        hedge = self._begin(target, "hedge", room)
-        self._race.enter(hedge, self._reach(hedge))
+        hedge = self._begin(target, "hedge", terms, room)
+        self._race.enter(hedge, hedge.reach())
         return hedge
 
     async def _first_answer(self, awaited: Attempt) -> Failed | None:
@@ -283,7 +283,7 @@ class Chain:
             exchange,
             attempt.target,
             verdict,
-            self._breaker(attempt.target),
+            self._terms(attempt.target).breaker,
             jitter=means.chance(),
             sole_target=len(exchange.decision.candidates) == 1,
         )
@@ -304,22 +304,6 @@ class Chain:
         """Gives back what the attempt held; its outcome says nothing about the target."""
         self._means.availability.released(self._exchange, attempt.target)
 
-    def _assignment(self, target: Target, kind: AttemptKind) -> Assignment:
-        timeouts = self._table.timeouts(target, self._route)
-        total_s = min(timeouts.total_s, self._remaining_s())
-        task = Task(
-            n=self._exchange.attempts,
-            target=target,
-            kind=kind,
-            request=self._exchange.request,
-            timeouts=timeouts,
-            deadline_us=self._exchange.elapsed_us() + round(total_s * 1e6),
-            remaining_s=total_s,
-            route=self._route,
-            learned=self._means.knowledge.of(target),
-        )
-        return self._means.assigner.assign(task, self._table)
-
     def _failure(self, end: PlanEnd) -> RouterError:
         withheld = end.reason == "budget"
         if withheld:
@@ -332,9 +316,8 @@ class Chain:
         unanswered = [*refused, *passed_over]
         waits_s = {}
         for candidate in unanswered:
-            hindrance = self._means.availability.hindrance(
-                candidate.target, self._breaker(candidate.target)
-            )
+            breaker = self._terms(candidate.target).breaker
+            hindrance = self._means.availability.hindrance(candidate.target, breaker)
             if hindrance is not None:
                 waits_s[candidate.target] = hindrance.wait_s
         return chain_failure(
@@ -350,14 +333,8 @@ class Chain:
             withheld=withheld,
         )
 
-    def _drain_s(self, target: Target) -> float:
-        """How long the target is read on once the client has left."""
-        if self._table.config.providers[target.provider].on_disconnect == "cancel":
-            return 0.0
-        return self._table.timeouts(target, self._route).drain_s
-
-    def _breaker(self, target: Target) -> BreakerConfig:
-        return self._table.breaker(target, self._route)
+    def _terms(self, target: Target) -> Terms:
+        return self._table.terms(target, self._route)
 
     def _window_of(self, target: Target) -> int | None:
         window = known_window(self._table.model(target), self._means.knowledge.of(target))

@@ -30,24 +30,28 @@ class ReadingClocks:
 
     def __init__(self, clock: Clock, *, until_ns: int) -> None:
         """``until_ns`` is when the attempt's whole time is up (monotonic)."""
-        self._now_s = asyncio.get_running_loop().time
-        self._until_s = self._now_s() + (until_ns - clock.monotonic_ns()) / 1e9
-        self._phase_until_s = self._until_s
-        self._timer: Timer | None = None  # until something has to be waited for
+        self._clock = clock
+        self._until_ns = until_ns
+        self._allowed_s: float | None = None
+        # From the first wait on; what is there already needs no timer.
+        self._timer: Timer | None = None
+        self._until_s = self._phase_until_s = 0.0
 
     def allow(self, seconds: float) -> None:
-        """Starts the phase's clock anew, for what is being awaited, too."""
-        until_s = self._phase_until_s = self._now_s() + seconds
+        """Starts the phase's clock anew, for what is being awaited, too; before anything is, it
+        starts with the first wait."""
+        self._allowed_s = seconds
         timer = self._timer
-        # Otherwise whoever waits first sets it: what is there already needs none.
-        if timer is not None and timer.is_running:
-            timer.set_at(min(self._until_s, until_s))
+        if timer is None:
+            return
+        self._phase_until_s = asyncio.get_running_loop().time() + seconds
+        # Otherwise whoever waits next sets it.
+        if timer.is_running:
+            timer.set_at(min(self._until_s, self._phase_until_s))
 
     async def wait(self, coming: Awaitable[T]) -> T:
         """What is to come, if it comes in time.  Raises `OutOfTime`, and what it raises."""
-        timer = self._timer
-        if timer is None:
-            timer = self._timer = Timer()
+        timer = self._timer or self._begin()
         if not timer.is_running:
             timer.set_at(min(self._phase_until_s, self._until_s))
         try:
@@ -60,3 +64,10 @@ class ReadingClocks:
         """Lets the timer go."""
         if self._timer is not None:
             self._timer.close()
+
+    def _begin(self) -> Timer:
+        now_s, allowed_s = asyncio.get_running_loop().time(), self._allowed_s
+        self._until_s = now_s + (self._until_ns - self._clock.monotonic_ns()) / 1e9
+        self._phase_until_s = self._until_s if allowed_s is None else now_s + allowed_s
+        self._timer = Timer()
+        return self._timer

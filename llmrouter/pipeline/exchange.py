@@ -119,12 +119,15 @@ class Exchange:
     """How long at least one attempt was under way."""
     now_ns: Callable[[], int]
     """The clock that durations are measured by."""
+    start_ns: int
+    """When the request was received, by it."""
     laps: list[tuple[str, int, int]]
     """The stages that are over, when each began and when it ended (by `now_ns`)."""
     breaker_rows: dict[tuple[str, str], BreakerRow]
     drain_s: float
     """How long the attempt under way may go on after the client has left."""
-    _start_ns: int
+    has_left: bool
+    """The client has gone; what still goes on is for the books alone."""
     _upstream_since_us: int
     _under_way: int
     _task: asyncio.Task[object] | None
@@ -158,10 +161,11 @@ class Exchange:
         self.translation = None
         self.upstream_us = 0
         self.now_ns = now_ns = clock.monotonic_ns
+        self.start_ns = now_ns()
         self.laps = []
         self.breaker_rows = {}
         self.drain_s = 0.0
-        self._start_ns = now_ns()
+        self.has_left = False
         self._under_way = 0
         self._task = None
         self._cut = None
@@ -179,12 +183,12 @@ class Exchange:
 
     def elapsed_us(self) -> int:
         """Microseconds since the request was received."""
-        return (self.now_ns() - self._start_ns) // 1_000
+        return (self.now_ns() - self.start_ns) // 1_000
 
     @property
     def stages(self) -> tuple[StageTime, ...]:
         """The stages that are over."""
-        start_ns = self._start_ns
+        start_ns = self.start_ns
         return tuple(
             StageTime(name, (began_ns - start_ns) // 1_000, (ended_ns - began_ns) // 1_000)
             for name, began_ns, ended_ns in self.laps
@@ -201,7 +205,7 @@ class Exchange:
 
     def emit(self, data: EventData) -> int:
         """Records that something happened, now: so many microseconds after the request came."""
-        dt_us = (self.now_ns() - self._start_ns) // 1_000
+        dt_us = (self.now_ns() - self.start_ns) // 1_000
         self.events.append(Event(dt_us, data))
         return dt_us
 
@@ -237,6 +241,7 @@ class Exchange:
             return
         if self._cut is None:
             self._cut = ending
+            self.has_left = ending == "disconnected"
             if ending == "disconnected" and self.drain_s > 0:
                 loop = asyncio.get_running_loop()
                 self._drain = loop.call_later(self.drain_s, self._cancel)
@@ -249,11 +254,6 @@ class Exchange:
         self.stop_draining()
         if self._task is not None:
             self._task.cancel()
-
-    @property
-    def has_left(self) -> bool:
-        """Whether the client has gone; what still goes on is for the books alone."""
-        return self._cut == "disconnected"
 
     def stop_draining(self) -> None:
         """What was drained is over."""

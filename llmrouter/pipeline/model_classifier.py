@@ -19,7 +19,7 @@ from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import DialectName, Mode, Target
 from llmrouter.dialects.documents import read_json, write_document
 from llmrouter.dialects.wire import AddressedDialect, Dialect, RequestAddress
-from llmrouter.pipeline.assigning import Assigner, Task
+from llmrouter.pipeline.assigning import Assigner
 from llmrouter.pipeline.attempt import Attempt
 from llmrouter.pipeline.availability import Availability
 from llmrouter.pipeline.classifiers import Opinion
@@ -121,10 +121,11 @@ class ModelClassifier:
         """The model's answer; None when it gave none in time."""
         timeout_s = self._asked.timeout_s
         exchange.attempts += 1
-        task = Task(
+        assignment = self._assigner.assign(
+            exchange.table,
+            target,
+            self._request(exchange, target, categories),
             n=exchange.attempts,
-            target=target,
-            request=self._request(exchange, target, categories),
             timeouts=TimeoutsConfig(
                 connect_s=timeout_s,
                 headers_s=timeout_s,
@@ -132,16 +133,16 @@ class ModelClassifier:
                 idle_s=timeout_s,
                 total_s=timeout_s,
             ),
-            deadline_us=exchange.elapsed_us() + round(timeout_s * 1e6),
+            limits=exchange.table.terms(target).limits,
             remaining_s=timeout_s,
+            elapsed_us=exchange.elapsed_us(),
             kind="classify",
         )
-        attempt = Attempt(exchange, self._assigner.assign(task, exchange.table), self._upstream)
+        attempt = Attempt(exchange, assignment, self._upstream)
         exchange.open_in(self._ledger)
         try:
             async with asyncio.timeout(timeout_s):
-                await attempt.open()
-                body = await attempt.whole()
+                body = await attempt.reach()
         except (AttemptError, TimeoutError) as error:
             await self._failed(exchange, attempt, error)
             return None

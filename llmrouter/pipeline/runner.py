@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from functools import lru_cache
 from string import punctuation
 from typing import Protocol
@@ -38,7 +38,7 @@ class Stage(Protocol):
 
     name: str
 
-    async def __call__(self, exchange: Exchange) -> None:
+    def __call__(self, exchange: Exchange) -> Awaitable[None]:
         """Raises `RouterError` to end the request with that error."""
 
 

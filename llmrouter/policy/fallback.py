@@ -45,7 +45,7 @@ class Try:
     @property
     def is_retry(self) -> bool:
         """Whether the target that has just failed is asked once more."""
-        return self.after == self.target
+        return self.after is not None and self.after == self.target
 
 
 @record

@@ -30,8 +30,8 @@ EMPTY = Budget()
 
 def on_attempt(budget: Budget, now_us: int, config: RetriesConfig) -> Budget:
     """After a first attempt at the target, which adds to what may be asked again."""
-    current = _at(budget, now_us, config)
-    return current._replace(attempts=current.attempts + 1)
+    since_us, attempts, extra, earlier_attempts, earlier_extra = _at(budget, now_us, config)
+    return Budget(since_us, attempts + 1, extra, earlier_attempts, earlier_extra)
 
 
 def on_extra(budget: Budget, now_us: int, config: RetriesConfig) -> Budget:
@@ -57,12 +57,12 @@ def is_idle(budget: Budget, now_us: int, config: RetriesConfig) -> bool:
 
 def _at(budget: Budget, now_us: int, config: RetriesConfig) -> Budget:
     """The budget in the window of this moment."""
-    window_us = _window_us(config)
-    passed = (now_us - budget.since_us) // window_us
-    if passed == 0:
+    window_us = config.window_s * 1e6
+    passed_us = now_us - budget.since_us
+    if passed_us < window_us:
         return budget
-    if passed == 1:
-        since_us = budget.since_us + window_us
+    if passed_us < 2 * window_us:
+        since_us = budget.since_us + round(window_us)
         return Budget(since_us, 0, 0, budget.attempts, budget.extra)
     return Budget(now_us)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from itertools import chain
 from typing import Any, Final, TypeVar
@@ -12,7 +12,6 @@ from llmrouter.core.configuration import (
     BreakerConfig,
     LimitsConfig,
     ModelConfig,
-    Overrides,
     PartialBreaker,
     PartialLimits,
     PartialTimeouts,
@@ -65,16 +64,22 @@ class ListedModel:
 
 
 @record
-class _Sections:
-    """What holds for a target on a route, with everybody's word in it."""
+class Terms:
+    """What holds for a target on a route, with everybody's word in it.
+
+    ``drain_s`` is how long it is read on once the client has left; ``provider_attempts`` the most
+    attempts at once at its provider, for all models together.
+    """
 
     breaker: BreakerConfig
     timeouts: TimeoutsConfig
     limits: LimitsConfig
+    drain_s: float
+    provider_attempts: int | None
 
 
 _REMEMBERED: Final = 10_000
-"""Names whose meaning, and targets whose sections, a table keeps once they were asked for: more
+"""Names whose meaning, and targets whose terms, a table keeps once they were asked for: more
 than any configuration has, and a client that invents names fills no memory."""
 
 CLASSIFIED: Final = Resolution(None, (), "classified")
@@ -135,7 +140,7 @@ class RoutingTable:
             if before is not None and before.keywords.categories == words
             else KeywordClassifier(words, load_weights())
         )
-        self._sections: dict[tuple[str, str | None], _Sections] = {
+        self._terms: dict[tuple[str, str | None], Terms] = {
             (target.name, route): self._merged(target, route)
             for route, targets in self._targets.items()
             for target in targets
@@ -143,8 +148,8 @@ class RoutingTable:
         # What a request can name beside the routes: known models, and any other of a provider.
         for name in config.models:
             target = Target(*self._names.locate(name))
-            self._sections[target.name, None] = self._merged(target, None)
-        self._sections_of_others = {
+            self._terms[target.name, None] = self._merged(target, None)
+        self._terms_of_others = {
             name: self._merged(Target(name, _ANY_MODEL), None) for name in config.providers
         }
         self._resolutions: dict[str, Resolution] = {}
@@ -232,18 +237,10 @@ class RoutingTable:
         price_of = partial(self.price, at_us=at_us)
         return strategy(self._targets[route], price_of=price_of, request_id=request_id)
 
-    def timeouts(self, target: Target, route: str | None = None) -> TimeoutsConfig:
-        """The clocks of an attempt; the route's word counts over the model's, the model's over the
-        provider's, the provider's over the general one.  So it is with breaker and limits."""
-        return (self._sections.get((target.name, route)) or self._found(target, route)).timeouts
-
-    def breaker(self, target: Target, route: str | None = None) -> BreakerConfig:
-        """When the target's breaker opens, and for how long."""
-        return (self._sections.get((target.name, route)) or self._found(target, route)).breaker
-
-    def limits(self, target: Target, route: str | None = None) -> LimitsConfig:
-        """How much is read of the target's replies."""
-        return (self._sections.get((target.name, route)) or self._found(target, route)).limits
+    def terms(self, target: Target, route: str | None = None) -> Terms:
+        """What holds for a target on a route; the route's word counts over the model's, the model's
+        over the provider's, the provider's over the general one."""
+        return self._terms.get((target.name, route)) or self._found(target, route)
 
     def price(self, target: Target, at_us: int) -> PriceCard | None:
         """What the target charges at a moment (wall clock), or None when no price is known.
@@ -326,27 +323,35 @@ class RoutingTable:
     def _target_name(self, name: str) -> str:
         return "/".join(self._names.locate(name))
 
-    def _found(self, target: Target, route: str | None) -> _Sections:
-        """The sections of a target that was not asked for yet."""
+    def _found(self, target: Target, route: str | None) -> Terms:
+        """The terms of a target that was not asked for yet."""
         found = None
         if route is None and target.name not in self._models:
-            found = self._sections_of_others.get(target.provider)
+            found = self._terms_of_others.get(target.provider)
         found = found or self._merged(target, route)
-        if len(self._sections) < _REMEMBERED:
-            self._sections[target.name, route] = found
+        if len(self._terms) < _REMEMBERED:
+            self._terms[target.name, route] = found
         return found
 
-    def _merged(self, target: Target, route: str | None) -> _Sections:
-        overrides = [
-            section
-            for section in (
-                self.config.providers.get(target.provider),
-                self._models.get(target.name),
-                self._routes.get(route) if route is not None else None,
-            )
-            if section is not None
-        ]
-        return _overlaid(self.config, overrides)
+    def _merged(self, target: Target, route: str | None) -> Terms:
+        config, provider = self.config, self.provider(target.provider)
+        model = self._models.get(target.name)
+        of_route = None if route is None else self._routes.get(route)
+        breaker, timeouts, limits = config.breaker, config.timeouts, config.limits
+        for section in (provider, model, of_route):
+            if section is None:
+                continue
+            breaker = _overlay(breaker, section.breaker)
+            timeouts = _overlay(timeouts, section.timeouts)
+            limits = _overlay(limits, section.limits)
+        is_drained = provider is not None and provider.on_disconnect != "cancel"
+        return Terms(
+            breaker,
+            timeouts,
+            limits,
+            drain_s=timeouts.drain_s if is_drained else 0.0,
+            provider_attempts=None if provider is None else provider.limits.concurrent_requests,
+        )
 
     def _not_found(self, name: str, meant: str | None = None) -> NotFound:
         serving = self._names.providers_of(meant or name)
@@ -375,15 +380,6 @@ class RoutingTable:
 
 _UNKNOWN_MODEL: Final = ModelConfig()
 _ANY_MODEL: Final = ""  # no model is called so
-
-
-def _overlaid(config: RouterConfig, overrides: Sequence[Overrides]) -> _Sections:
-    breaker, timeouts, limits = config.breaker, config.timeouts, config.limits
-    for section in overrides:
-        breaker = _overlay(breaker, section.breaker)
-        timeouts = _overlay(timeouts, section.timeouts)
-        limits = _overlay(limits, section.limits)
-    return _Sections(breaker, timeouts, limits)
 
 
 def _overlay(base: _Section, partial: PartialBreaker | PartialTimeouts | PartialLimits) -> _Section:

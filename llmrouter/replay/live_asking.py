@@ -191,7 +191,7 @@ class LiveReplays:
 
     def _rests(self, table: RoutingTable, onlooker: Onlooker, target: Target) -> bool:
         provider = table.provider(target.provider)
-        if provider is None or onlooker.hindrance(target, table.breaker(target, None)):
+        if provider is None or onlooker.hindrance(target, table.terms(target).breaker):
             return True
         variable = key_variable(provider, target.account)
         needs_key = variable is not None and not provider.key_optional

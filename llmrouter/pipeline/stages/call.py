@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
+from typing import Any
+
 from llmrouter.pipeline.chain import Chain
 from llmrouter.pipeline.exchange import Exchange
 from llmrouter.pipeline.means import Means
@@ -18,5 +21,5 @@ class Call:
     def __init__(self, means: Means) -> None:
         self._means = means
 
-    async def __call__(self, exchange: Exchange) -> None:
-        await Chain(self._means, exchange).run()
+    def __call__(self, exchange: Exchange) -> Coroutine[Any, Any, None]:
+        return Chain(self._means, exchange).run()

@@ -112,7 +112,8 @@ class Select:
         )
         if candidate.refused is not None:
             return candidate
-        hindrance = self._availability.hindrance(target, table.breaker(target, exchange.route))
+        breaker = table.terms(target, exchange.route).breaker
+        hindrance = self._availability.hindrance(target, breaker)
         if hindrance is None:
             return candidate
         return Candidate(target, hindrance.refused, f"for another {hindrance.wait_s:.0f} s")
