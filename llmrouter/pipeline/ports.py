@@ -105,8 +105,11 @@ class Client(Protocol):
         Raises `BodyTooLarge`, `RequestTimeout`, or `ClientGone`.
         """
 
+    async def reply(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """Sends a whole reply; ``headers`` need not tell how long it is."""
+
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
-        """Sends the status and headers."""
+        """Sends the status and headers of a reply that goes on."""
 
     async def send(self, data: bytes) -> None:
         """Sends a part of the body; waits while the client reads slowly.

@@ -252,8 +252,7 @@ async def _send_rest(exchange: Exchange, client: Client, failure: RouterError | 
         return
     if failure is not None:
         reply = _error_reply(exchange, failure)
-    await client.start(reply.status, reply_headers(exchange, reply))
-    await client.end(reply.body)
+    await client.reply(reply.status, reply_headers(exchange, reply), reply.body)
 
 
 def reply_headers(exchange: Exchange, reply: Reply) -> dict[str, str]:
@@ -273,7 +272,6 @@ def reply_headers(exchange: Exchange, reply: Reply) -> dict[str, str]:
     if exchange.translation is not None:
         headers["x-llmrouter-translation"] = exchange.translation
     if reply.relay is None:
-        headers["content-length"] = str(len(reply.body))
         if hasattr(exchange, "record") and exchange.record.request.cost_nusd is not None:
             headers["x-llmrouter-cost-usd"] = (
                 f"{usd_from_nusd(exchange.record.request.cost_nusd):f}"

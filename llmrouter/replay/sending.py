@@ -75,6 +75,9 @@ class _Collector:
     async def body(self, limit_bytes: int) -> bytes:
         return self.request
 
+    async def reply(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.parts.append(body)
+
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
         self.started = True
 

@@ -12,23 +12,32 @@ Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 """Names in lower case, in the order they came in."""
 
-LINE = "llmrouter.line"
-"""The scope's extension under which a server of ours tells more than ASGI does."""
-
 
 class Line(Protocol):
     """A lean connection's own words for one request and its reply.
 
     What ASGI says in messages, for which an application needs coroutines, tasks and clocks, is
-    asked and told here by plain calls, because nothing has to be waited for.
+    asked and told here by plain calls, because nothing has to be waited for.  Where something has
+    (a body that still arrives, a client that is behind), ASGI's messages say it.
     """
+
+    @property
+    def method(self) -> str:
+        """``POST`` and the like."""
+
+    @property
+    def path(self) -> str:
+        """As in ASGI: without the query, and without percent signs."""
+
+    @property
+    def query_string(self) -> bytes:
+        """What follows the question mark."""
+
+    headers: Mapping[str, str]
+    """The request's headers, as `header_mapping` gives them."""
 
     is_read: bool
     """The whole request has arrived."""
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The request's headers, as `header_mapping` gives them."""
 
     @property
     def is_free(self) -> bool:
@@ -44,6 +53,12 @@ class Line(Protocol):
     def body(self) -> bytes:
         """What has arrived of the body and was not taken yet."""
 
+    def reply(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """A whole reply, however free the line is; its length is told for it.
+
+        Raises ``ValueError`` for headers that HTTP cannot carry.
+        """
+
     def start(self, status: int, headers: Mapping[str, str]) -> None:
         """Settles status and headers, whose names are in lower case; they go out with the first
         part of the body.
@@ -54,6 +69,15 @@ class Line(Protocol):
     def write(self, data: bytes, *, is_last: bool) -> None:
         """A part of the reply's body, however free the line is."""
 
+    async def receive(self) -> Message:
+        """ASGI's next message from the client."""
+
+    async def send(self, message: Message) -> None:
+        """ASGI's next message to the client."""
+
+
+LineAnswer = Callable[[Line], Awaitable[None] | None]
+"""How an application answers a line; None for a request that it wants to be told by ASGI."""
 
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 """Frameworks type the three in ways of their own."""

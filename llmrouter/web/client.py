@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from llmrouter.core.errors import BodyTooLarge, RequestTimeout
@@ -27,12 +27,17 @@ class AsgiClient:
 
     def __init__(self, connection: Connection) -> None:
         self.started = False
+        self.headers = connection.headers
         self._connection = connection
         self._body_read = asyncio.Event()
 
     @property
     def pour(self) -> Take | None:
         return None
+
+    def grant(self, headers: Mapping[str, str]) -> None:
+        """Adds headers to the reply."""
+        self._connection.grant(headers)
 
     async def body(self, limit_bytes: int) -> bytes:
         """The whole body, within its limit and its time."""
@@ -79,6 +84,10 @@ class AsgiClient:
             pass
         exchange.cut("disconnected")
 
+    async def reply(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        await self.start(status, {**headers, "content-length": str(len(body))})
+        await self.end(body)
+
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
         self.started = True
         await self._connection.start(status, headers)
@@ -97,46 +106,77 @@ class AsgiClient:
             raise ClientGone from None
 
 
-class LineClient(AsgiClient):
+class LineClient:
     """The same on a lean connection: while nothing has to be waited for, there are no messages,
-    tasks and clocks."""
+    tasks and clocks.  Where something has, it goes on as an `AsgiClient`."""
 
-    def __init__(self, connection: Connection, line: Line) -> None:
+    def __init__(self, line: Line, new_id: Callable[[], str]) -> None:
         self.started = False
-        self._connection = connection
+        self.headers = line.headers
+        self.pour: Take = line.pour
         self._line = line
+        self._new_id = new_id
+        self._granted: Mapping[str, str] = {}
+        self._waiting: AsgiClient | None = None
 
-    @property
-    def pour(self) -> Take:
-        return self._line.pour
+    def grant(self, headers: Mapping[str, str]) -> None:
+        """Adds headers to the reply."""
+        self._granted = headers
 
     async def body(self, limit_bytes: int) -> bytes:
+        """The whole body, within its limit and its time."""
         if not self._line.is_read:
-            return await self._arriving(limit_bytes)
+            return await self._in_messages().body(limit_bytes)
         body = self._line.body()
         if len(body) > limit_bytes:
             raise _too_large(limit_bytes)
         return body
 
     def watch(self, exchange: Exchange, tasks: Tasks) -> None:
+        """Cuts the exchange when the client leaves."""
         self._line.on_gone(partial(exchange.cut, "disconnected"))
 
+    async def reply(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        line = self._line
+        if line.is_read and line.is_free:
+            line.reply(status, self._completed(headers), body)
+        else:
+            await self._in_messages().reply(status, headers, body)
+
+    async def start(self, status: int, headers: Mapping[str, str]) -> None:
+        self.started = True
+        line = self._line
+        if line.is_read and line.is_free:
+            line.start(status, self._completed(headers))
+        else:
+            await self._in_messages().start(status, headers)
+
     async def send(self, data: bytes) -> None:
-        if not self._line.pour(data):
-            await super().send(data)
+        if not self.pour(data):
+            await self._in_messages().send(data)
 
     async def end(self, data: bytes = b"") -> None:
-        if self._line.is_free and self._line.is_read:
-            self._line.write(data, is_last=True)
+        line = self._line
+        if line.is_read and line.is_free:
+            line.write(data, is_last=True)
         else:
-            await super().end(data)
+            await self._in_messages().end(data)
 
+    def _completed(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """With what every reply carries beside its own headers."""
+        if "x-request-id" not in headers:
+            headers = {**headers, "x-request-id": self._new_id()}
+        return {**headers, **self._granted} if self._granted else headers
 
-def client_on(connection: Connection) -> AsgiClient:
-    """The client, reached in the shortest way that its connection knows."""
-    if connection.line is None:
-        return AsgiClient(connection)
-    return LineClient(connection, connection.line)
+    def _in_messages(self) -> AsgiClient:
+        if self._waiting is None:
+            line = self._line
+            connection = Connection(
+                line.headers, line.receive, line.send, new_id=self._new_id, is_read=line.is_read
+            )
+            connection.grant(self._granted)
+            self._waiting = AsgiClient(connection)
+        return self._waiting
 
 
 def _too_large(limit_bytes: int) -> BodyTooLarge:

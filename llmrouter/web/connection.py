@@ -11,16 +11,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from llmrouter.web.asgi import (
-    LINE,
-    Headers,
-    Line,
-    Message,
-    Receive,
-    Scope,
-    Send,
-    header_mapping,
-)
+from llmrouter.web.asgi import Headers, Message, Receive, Send
 
 SHORT_BODY_BYTES = 2**20
 SHORT_BODY_S = 1.0
@@ -47,27 +38,30 @@ class Connection:
         "_receive",
         "_send",
         "headers",
-        "line",
     )
 
     def __init__(
-        self, scope: Scope, receive: Receive, send: Send, *, new_id: Callable[[], str]
+        self,
+        headers: Mapping[str, str],
+        receive: Receive,
+        send: Send,
+        *,
+        new_id: Callable[[], str],
+        is_read: bool = False,
     ) -> None:
-        self.line: Line | None = scope.get("extensions", {}).get(LINE)
-        self.headers = header_mapping(scope["headers"]) if self.line is None else self.line.headers
+        """``headers`` as `header_mapping` gives them; ``is_read``: nothing is still to come."""
+        self.headers = headers
         self._receive = receive
         self._send = send
         self._new_id = new_id
         self._granted: Mapping[str, str] = {}
-        self._has_ended = False
+        self._has_ended = is_read
         self._end: asyncio.Event | None = None
 
     @property
     def is_read(self) -> bool:
         """Whether nothing of the request is still to come."""
-        if self._has_ended:
-            return True
-        return not self._announces_body() if self.line is None else self.line.is_read
+        return self._has_ended or not self._announces_body()
 
     def grant(self, headers: Mapping[str, str]) -> None:
         """Adds headers to the reply."""
@@ -86,14 +80,9 @@ class Connection:
         """Settles a reply's status and headers, whose names are in lower case."""
         if not self.is_read:
             await self._read_what_is_short()
-        added = self._added(is_identified="x-request-id" in headers)
-        if added:
-            headers = {**headers, **added}
-        if self.line is not None and self.line.is_free:
-            self.line.start(status, headers)
-        else:
-            start = {"type": "http.response.start", "status": status, "headers": _raw(headers)}
-            await self._send(start)
+        headers = {**headers, **self._added(is_identified="x-request-id" in headers)}
+        start = {"type": "http.response.start", "status": status, "headers": _raw(headers)}
+        await self._send(start)
 
     async def send(self, message: Message) -> None:
         """A message to the client."""

@@ -1,13 +1,13 @@
 """The door: an ASGI application in front of Quart's.
 
-Chat endpoints are answered here, on the ASGI scope itself, because that is where a request's
-accounting hangs: a client that leaves before the first byte leaves no generator behind that could
-notice.  Everything else is Quart's, once the guard has let it in.
+Chat endpoints are answered here, on a lean connection's `Line` or on the ASGI scope itself, because
+that is where a request's accounting hangs: a client that leaves before the first byte leaves no
+generator behind that could notice.  Everything else is Quart's, once the guard has let it in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from urllib.parse import parse_qsl
 
 from llmrouter.core.clock import Clock
@@ -20,8 +20,8 @@ from llmrouter.pipeline.exchange import Caller, Exchange
 from llmrouter.pipeline.runner import Pipeline
 from llmrouter.pipeline.tasks import Tasks
 from llmrouter.pipeline.traffic import Traffic
-from llmrouter.web.asgi import AsgiApp, Receive, Scope, Send
-from llmrouter.web.client import AsgiClient, client_on
+from llmrouter.web.asgi import AsgiApp, Line, Receive, Scope, Send, header_mapping
+from llmrouter.web.client import AsgiClient, LineClient
 from llmrouter.web.connection import Connection
 from llmrouter.web.endpoints import Endpoint, Operation, find_endpoint, is_client_path, plain_path
 from llmrouter.web.guard import Area, Guard, is_preflight, refusal_headers
@@ -68,40 +68,55 @@ class Front:
             await self._inner(scope, receive, send)
             return
         path, method = scope["path"], scope["method"]
+        headers = header_mapping(scope["headers"])
+        connection = Connection(headers, receive, send, new_id=self._shown_id)
+        client = AsgiClient(connection)
         endpoint = find_endpoint(path) if method == "POST" else None
-        connection = Connection(scope, receive, send, new_id=self._shown_id)
-        if "origin" in connection.headers:
-            connection.grant(self._guard.grants(method, connection.headers))
-        spoken: DialectName = endpoint.dialect if endpoint else "openai"
-        dialect, addressed = self._dialects[spoken], self._addressed.get(spoken)
-        try:
-            key_id = self._guard.check(method, _area(path, endpoint), connection.headers)
-            if endpoint is not None and not self._ids.are_ours:
-                raise Overloaded(NOT_OURS, code="ledger_unavailable")
-            if addressed is not None:
-                dialect = addressed.at(RequestAddress(path, _query(scope)))
-        except RouterError as error:
-            self._traffic.turned_away += 1
-            body, headers = dialect.error_body(error), refusal_headers(error)
-            await _answer(client_on(connection), error.status, body, headers)
-            return
         if endpoint is not None:
-            exchange = Exchange(self._ids.next(), self._configuration.table, dialect, self._clock)
-            await self._converse(exchange, endpoint, key_id, connection)
-        elif is_preflight(method, connection.headers):
-            await _answer(client_on(connection), 204)
+            await self._converse(endpoint, path, scope["query_string"], client)
+            return
+        if "origin" in headers:
+            client.grant(self._guard.grants(method, headers))
+        try:
+            self._guard.check(method, _area(path), headers)
+        except RouterError as error:
+            await self._turn_away(error, self._dialects["openai"], client)
+            return
+        if is_preflight(method, headers):
+            await client.start(204, {})
+            await client.end()
         else:
             inner_scope = {**scope, "path": _inner_path(path)}
             await self._inner(inner_scope, connection.receive, connection.send)
 
+    def answer(self, line: Line) -> Awaitable[None] | None:
+        """Answers a chat request; None for any other, which ASGI has to tell of."""
+        if line.method != "POST":
+            return None
+        path = line.path
+        endpoint = find_endpoint(path)
+        if endpoint is None:
+            return None
+        return self._converse(endpoint, path, line.query_string, LineClient(line, self._shown_id))
+
     async def _converse(
-        self,
-        exchange: Exchange,
-        endpoint: Endpoint,
-        key_id: str | None,
-        connection: Connection,
+        self, endpoint: Endpoint, path: str, query_string: bytes, client: AsgiClient | LineClient
     ) -> None:
-        client, headers = client_on(connection), connection.headers
+        headers = client.headers
+        if "origin" in headers:
+            client.grant(self._guard.grants("POST", headers))
+        dialect = self._dialects[endpoint.dialect]
+        try:
+            key_id = self._guard.check("POST", "client", headers)
+            if not self._ids.are_ours:
+                raise Overloaded(NOT_OURS, code="ledger_unavailable")
+            addressed = self._addressed.get(endpoint.dialect)
+            if addressed is not None:
+                dialect = addressed.at(RequestAddress(path, _parameters(query_string)))
+        except RouterError as error:
+            await self._turn_away(error, dialect, client)
+            return
+        exchange = Exchange(self._ids.next(), self._configuration.table, dialect, self._clock)
         client_id = headers.get("x-request-id") or headers.get("x-client-request-id")
         exchange.caller = Caller(
             endpoint=endpoint.path,
@@ -121,22 +136,20 @@ class Front:
             if watcher is not None:
                 watcher.cancel()
 
+    async def _turn_away(
+        self, error: RouterError, dialect: Dialect, client: AsgiClient | LineClient
+    ) -> None:
+        """Refuses without a pipeline."""
+        self._traffic.turned_away += 1
+        headers = {"content-type": "application/json", **refusal_headers(error)}
+        await client.reply(error.status, headers, dialect.error_body(error))
+
     def _shown_id(self) -> str:
         return show_id(self._ids.next())
 
 
-async def _answer(
-    client: AsgiClient, status: int, body: bytes = b"", headers: Mapping[str, str] | None = None
-) -> None:
-    """Answers without a pipeline."""
-    content = {"content-type": "application/json", "content-length": str(len(body))}
-    await client.start(status, {**(content if body else {}), **(headers or {})})
-    await client.end(body)
-
-
-def _area(path: str, endpoint: Endpoint | None) -> Area:
-    if endpoint is not None:
-        return "client"
+def _area(path: str) -> Area:
+    """Whose a path is that is no chat endpoint's."""
     if path in PUBLIC_PATHS:
         return "public"
     return "client" if is_client_path(path) else "admin"
@@ -147,6 +160,6 @@ def _inner_path(path: str) -> str:
     return plain_path(path) if is_client_path(path) else path
 
 
-def _query(scope: Scope) -> dict[str, str]:
-    """The query's parameters, each with its last value."""
-    return dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+def _parameters(query_string: bytes) -> dict[str, str]:
+    """Each with its last value."""
+    return dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))

@@ -30,6 +30,16 @@ KNOWN_HOSTS = 64
 """As many Host headers are taken apart once; honest clients write one or two."""
 
 _CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_SELDOM = frozenset(
+    {
+        "access-control-request-method",
+        "content-encoding",
+        "origin",
+        "sec-fetch-site",
+        "transfer-encoding",
+    }
+)
+"""Headers that programs' requests do without."""
 
 
 @record
@@ -85,29 +95,30 @@ class Guard:
 
         Raises `MalformedRequest`, `Forbidden`, `UnsupportedMedia` or `Unauthorized`.
         """
-        if is_framed_twice(headers):
-            raise MalformedRequest("send Content-Length or Transfer-Encoding, not both")
-        self._check_host(headers.get("host", ""))
-        if "origin" in headers or "sec-fetch-site" in headers:
-            self._check_origin(headers)
-        if is_preflight(method, headers):
-            return None  # browsers send no key with it
-        if method in _CHANGING:
-            _check_media_type(headers)
-            if "content-encoding" in headers:
-                _check_coding(headers["content-encoding"])
-        return self._check_key(area, headers)
-
-    def _check_host(self, host: str) -> None:
         # A page on a foreign name that resolves to this machine (DNS rebinding) still sends its
         # own name here.
-        takes_any = not self.loopback_only and len(self.hosts) == len(LOOPBACK_NAMES)
-        if not takes_any and _host_name(host) not in self.hosts:
-            raise Forbidden(
-                f"Host `{host[:100]}` is not one of this server's names; "
-                "add it to LLMROUTER_ALLOWED_HOSTS",
-                code="host_not_allowed",
-            )
+        host = headers.get("host", "")
+        if _host_name(host) not in self.hosts and not self._takes_any_host:
+            raise _foreign_host(host)
+        if not _SELDOM.isdisjoint(headers):
+            self._check_seldom(method, headers)
+            if is_preflight(method, headers):
+                return None  # browsers send no key with it
+        if method in _CHANGING and headers.get("content-type") != "application/json":
+            _check_media_type(headers)
+        return self._check_key(area, headers)
+
+    @property
+    def _takes_any_host(self) -> bool:
+        return not self.loopback_only and len(self.hosts) == len(LOOPBACK_NAMES)
+
+    def _check_seldom(self, method: str, headers: Mapping[str, str]) -> None:
+        """What only requests with one of the headers of `_SELDOM` can be refused for."""
+        if is_framed_twice(headers):
+            raise MalformedRequest("send Content-Length or Transfer-Encoding, not both")
+        self._check_origin(headers)
+        if method in _CHANGING:
+            _check_coding(headers.get("content-encoding", ""))
 
     def _check_origin(self, headers: Mapping[str, str]) -> None:
         origin = headers.get("origin")
@@ -170,10 +181,7 @@ def _host_name(host: str) -> str:
 def _check_media_type(headers: Mapping[str, str]) -> None:
     # Only types that a browser sends without asking first are refused: a form on a foreign page
     # cannot set application/json.  A body without any type comes from curl -d-less tools.
-    content_type = headers.get("content-type", "")
-    if content_type == "application/json":
-        return
-    media_type = content_type.partition(";")[0].strip().lower()
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
     if media_type == "application/json" or media_type.endswith("+json"):
         return
@@ -188,6 +196,13 @@ def _check_coding(coding: str) -> None:
         raise UnsupportedMedia(
             f"Content-Encoding `{coding[:100]}` is not read; send the body uncompressed"
         )
+
+
+def _foreign_host(host: str) -> Forbidden:
+    return Forbidden(
+        f"Host `{host[:100]}` is not one of this server's names; add it to LLMROUTER_ALLOWED_HOSTS",
+        code="host_not_allowed",
+    )
 
 
 def _foreign_origin(origin: str) -> Forbidden:

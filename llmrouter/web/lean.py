@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable
 
+from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.asyncio import run as hypercorn
 from hypercorn.asyncio.tcp_server import MAX_RECV, TCPServer
 from hypercorn.config import Config
 from hypercorn.typing import Event
 from hypercorn.utils import parse_socket_addr
 
-from llmrouter.web.asgi import Receive, Scope, Send
+from llmrouter.web.asgi import Line
 from llmrouter.web.lean_connection import LeanConnection, Terms
 from llmrouter.web.lean_reply import header_lines
 
@@ -104,10 +104,11 @@ class _Connection(TCPServer):
     def _terms(self, config: LeanConfig, *, is_secure: bool) -> Terms:
         sock = self.writer.get_extra_info("socket")
 
-        def app(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-            return self.app(scope, receive, send, _no_thread, _no_thread)  # type: ignore[arg-type]
-
+        if not isinstance(self.app, ASGIWrapper):
+            raise NotImplementedError("only ASGI is spoken here")
+        app = self.app.app  # the wrapper is there to look like WSGI's
         return Terms(
+            answer=getattr(app, "answer", _not_as_a_line),
             app=app,
             scope={
                 "type": "http",
@@ -141,6 +142,5 @@ def _waiting_in(reader: asyncio.StreamReader) -> bytes:
             return bytes(waiting)
 
 
-def _no_thread(*_: object) -> None:
-    """For applications of WSGI, of which there are none here."""
-    raise NotImplementedError("only ASGI is spoken here")
+def _not_as_a_line(_: Line) -> None:
+    """For applications that ASGI alone is spoken with."""

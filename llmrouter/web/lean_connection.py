@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from llmrouter.core.records import record
-from llmrouter.web.asgi import AsgiApp
+from llmrouter.web.asgi import AsgiApp, LineAnswer
 from llmrouter.web.lean_reply import COPIED_BYTES, refusal
 from llmrouter.web.lean_request import BadRequest, RequestHead, RequestReader
 from llmrouter.web.lean_turn import Turn
@@ -29,7 +29,9 @@ _log = logging.getLogger(__name__)
 class Terms:
     """What a connection needs to know; ``scope`` is what ASGI says of it in each request."""
 
+    answer: LineAnswer
     app: AsgiApp
+    """For what is not answered as a line."""
     scope: Mapping[str, Any]
     reply_lines: Callable[[], bytes]
     head_bytes: int
@@ -67,7 +69,7 @@ class LeanConnection(asyncio.Protocol):
         if self._turn is None:
             self._transport.close()
         else:
-            self._turn.reply.keeps_alive = False
+            self._turn.keeps_alive = False
 
     def cancel(self) -> None:
         """Ends everything at once."""
@@ -82,7 +84,8 @@ class LeanConnection(asyncio.Protocol):
         self._rest()
 
     def data_received(self, data: bytes) -> None:
-        self._reader.feed(data)
+        reader = self._reader
+        reader.waiting = reader.waiting + data if reader.waiting else data
         self._read()
 
     def eof_received(self) -> None:
@@ -131,12 +134,14 @@ class LeanConnection(asyncio.Protocol):
 
     def replied(self) -> None:
         turn, self._turn = self._turn, None
-        if turn is None or not (turn.reply.keeps_alive and turn.is_read) or self._reader.is_lost:
+        reader = self._reader
+        if turn is None or not (turn.keeps_alive and turn.is_read) or reader.is_lost:
             self._transport.close()
             return
         self._rest()
-        self.taken()
-        if self._reader.waiting_bytes:
+        if self._is_reading_paused:
+            self.taken()
+        if reader.waiting:
             self._read()
 
     # Requests
@@ -147,7 +152,7 @@ class LeanConnection(asyncio.Protocol):
         try:
             if turn is None:
                 if reader.wants_http2:
-                    self.closed.set_result(reader.unread())
+                    self.closed.set_result(reader.waiting)
                     return
                 head = reader.head()
                 if head is None:
@@ -158,21 +163,25 @@ class LeanConnection(asyncio.Protocol):
         except BadRequest as error:
             self._refuse(error)
             return
-        if reader.waiting_bytes + turn.waiting_bytes > READ_AHEAD_BYTES:
+        if len(reader.waiting) + turn.waiting_bytes > READ_AHEAD_BYTES:
             self._hold_back()
 
     def _begin(self, head: RequestHead) -> Turn:
         self._left_requests -= 1
         keeps_alive = head.keeps_alive and self._left_requests > 0
         self._turn = turn = Turn(self, head, keeps_alive=keeps_alive)
-        if head.expects_continue and not self._reader.waiting_bytes:
+        if head.expects_continue and not self._reader.waiting:
             self._transport.write(_CONTINUE)
         self._answers[turn] = self._loop.create_task(self._answer(turn))
         return turn
 
     async def _answer(self, turn: Turn) -> None:
+        terms = self._terms
         try:
-            await self._terms.app(turn.scope(self._terms.scope), turn.receive, turn.send)
+            answer = terms.answer(turn)
+            if answer is None:
+                answer = terms.app(turn.scope(terms.scope), turn.receive, turn.send)
+            await answer
         except Exception:
             # The edge of the server: whatever the application did not foresee ends one reply.
             _log.exception("the application failed")
@@ -183,14 +192,14 @@ class LeanConnection(asyncio.Protocol):
 
     def _end_for_the_application(self, turn: Turn) -> None:
         """It has returned, and left its reply unsaid or unfinished."""
-        if turn.reply.is_started:
+        if turn.is_started:
             self._transport.abort()  # so that the client sees that something is missing
         elif not turn.is_gone:
             self._refuse(BadRequest(500, "the application gave no answer"))
 
     def _refuse(self, error: BadRequest) -> None:
         """Tells what is wrong, if there is still room for it, and closes."""
-        is_begun = self._turn is not None and self._turn.reply.is_started
+        is_begun = self._turn is not None and self._turn.is_started
         self._leave()
         if not is_begun:
             self._transport.write(refusal(error.status, self._terms.reply_lines()))

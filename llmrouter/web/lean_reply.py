@@ -26,46 +26,38 @@ class OutgoingReply:
     ``keeps_alive``: the connection may carry another request afterwards.
     """
 
-    __slots__ = ("_framing", "_head", "_left_bytes", "_request", "is_over", "keeps_alive")
+    __slots__ = ("_framing", "_head", "_left_bytes", "keeps_alive")
 
-    def __init__(self, request: RequestHead, *, keeps_alive: bool) -> None:
-        self.keeps_alive = keeps_alive
-        self.is_over = False
-        self._request = request
-        self._framing: Framing | None = None
-        self._head = b""
-        self._left_bytes = 0
-
-    @property
-    def is_started(self) -> bool:
-        """Whether the status has been settled."""
-        return self._framing is not None
-
-    def start(
+    def __init__(
         self,
+        request: RequestHead,
         status: int,
-        named: Mapping[str, str],
         headers: Collection[tuple[str, str]],
         more: bytes,
+        *,
+        keeps_alive: bool,
     ) -> None:
-        """Settles the head, which goes out with the first bytes of the body.
+        """The head goes out with the first bytes of the body.
 
-        ``headers`` are all of them, with names in lower case, ``named`` the same by name, ``more``
-        the server's `header_lines`.  Raises ``ValueError`` for a header that pretends to be two.
+        ``headers`` have names in lower case; ``more`` are the server's `header_lines`.  Raises
+        ``ValueError`` for a header that pretends to be two.
         """
+        named = dict(headers)
         added: tuple[tuple[str, str], ...] = ()
-        framing = self._framed(status, named)
+        self._left_bytes = 0
+        self._framing = framing = _framing(request, status, named)
         if framing == "length":
             self._left_bytes = int(named["content-length"])
         elif framing == "chunks":
             added = (("transfer-encoding", "chunked"),)
+        elif framing == "close":
+            keeps_alive = False
         if named.get("connection") == "close":
-            self.keeps_alive = False
-        elif not self.keeps_alive:
+            keeps_alive = False
+        elif not keeps_alive:
             added = (*added, ("connection", "close"))
-        lines = header_lines((*headers, *added) if added else headers)
-        self._head = _head(status, lines + more)
-        self._framing = framing
+        self.keeps_alive = keeps_alive
+        self._head = _head(status, header_lines((*headers, *added) if added else headers) + more)
 
     def body(self, data: bytes, *, is_last: bool) -> tuple[bytes, ...]:
         """What to send for some of the body.
@@ -73,7 +65,6 @@ class OutgoingReply:
         Raises ``ValueError`` when the body is not as long as was said.
         """
         head, self._head = self._head, b""
-        self.is_over = is_last
         match self._framing:
             case "length":
                 left_bytes = self._left_bytes = self._left_bytes - len(data)
@@ -88,18 +79,26 @@ class OutgoingReply:
                 return (head + size, data, end + b"0\r\n\r\n" if is_last else end)
             case "close":
                 return (head, data)
-            case "none" | None:
+            case "none":
                 return (head,)
 
-    def _framed(self, status: int, named: Mapping[str, str]) -> Framing:
-        if self._request.method == "HEAD" or status in _WITHOUT_BODY:
-            return "none"
-        if "content-length" in named:
-            return "length"
-        if self._request.version == "1.1":
-            return "chunks"
-        self.keeps_alive = False
-        return "close"
+
+def whole_head(
+    status: int, headers: Mapping[str, str], body_bytes: int, more: bytes, *, keeps_alive: bool
+) -> bytes:
+    """The head of a reply whose body is there, and says no more of its framing than its length.
+
+    Raises ``ValueError`` for a header that pretends to be two.
+    """
+    lines = header_lines(headers.items())
+    closing = b"" if keeps_alive else _CLOSING
+    return b"%b%b%b%b\r\ncontent-length: %d\r\n\r\n" % (
+        _status_line(status),
+        lines,
+        more,
+        closing,
+        body_bytes,
+    )
 
 
 def refusal(status: int, more: bytes) -> bytes:
@@ -118,6 +117,15 @@ def header_lines(headers: Collection[tuple[str, str]]) -> bytes:
     return lines.encode("latin-1")
 
 
+def _framing(request: RequestHead, status: int, named: Mapping[str, str]) -> Framing:
+    if request.method == "HEAD" or status in _WITHOUT_BODY:
+        return "none"
+    if "content-length" in named:
+        return "length"
+    return "chunks" if request.version == "1.1" else "close"
+
+
+_CLOSING = header_lines([("connection", "close")])
 _REFUSAL_LINES = header_lines([("content-length", "0"), ("connection", "close")])
 
 

@@ -7,12 +7,13 @@ smuggling), so whatever could be read in two ways is refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import Final
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
-from llmrouter.web.asgi import Headers, header_mapping
+from llmrouter.web.asgi import Headers
 
 HTTP2_PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\n"
 """What a client begins with that knows that the server speaks HTTP/2."""
@@ -28,6 +29,7 @@ _FRAMING_PER_BODY: Final = 16
 
 _HOSTS: Final = "one Host header is needed"
 _VERSIONS: Final = ("1.1", "1.0")
+_SPACES: Final = " \t"
 _CHUNKED_HEAD: Final = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
@@ -40,10 +42,10 @@ class BadRequest(Exception):
 
 
 class RequestHead:
-    """What stands before a body, as `read_head` finds it.  Header names are in lower case.
+    """What stands before a body, as `read_head` finds it.
 
-    ``named`` are the headers as `header_mapping` gives them.  ``body_bytes`` is None for a chunked
-    body, whose length nobody knows yet.
+    ``headers`` are by name, in lower case; repeated ones are joined by commas.  ``body_bytes`` is
+    None for a chunked body, whose length nobody knows yet.
     """
 
     __slots__ = (
@@ -52,95 +54,77 @@ class RequestHead:
         "headers",
         "keeps_alive",
         "method",
-        "named",
         "target",
         "version",
     )
 
     method: str
     version: str
-    named: Mapping[str, str]
+    headers: Mapping[str, str]
     body_bytes: int | None
     keeps_alive: bool
     expects_continue: bool
 
     def __init__(self) -> None:
         self.target = b""
-        self.headers: Headers = []
-
-    # What the parser finds
 
     def on_url(self, url: bytes) -> None:
+        """The parser's; all else is asked for once it is through."""
         self.target += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name.lower(), value.strip()))
 
 
 class RequestReader:
     """One request after the other, each as a head and then its body.
 
-    Whoever asks for a head has had all of the body before it.
+    Whoever asks for a head has had all of the body before it.  ``waiting`` has arrived and was not
+    asked for; ``is_lost``: nobody knows where the next request begins.
     """
 
-    __slots__ = ("_buffer", "_chunked", "_head_bytes", "_left_bytes")
+    __slots__ = ("_chunked", "_head_bytes", "_left_bytes", "is_lost", "waiting")
 
     def __init__(self, head_bytes: int) -> None:
         """``head_bytes`` is how long a head may be."""
+        self.waiting = b""
+        self.is_lost = False
         self._head_bytes = head_bytes
-        self._buffer = b""
         self._left_bytes = 0
         self._chunked: ChunkedBody | None = None
 
     @property
-    def waiting_bytes(self) -> int:
-        """What has arrived and was not asked for."""
-        return len(self._buffer)
-
-    @property
     def wants_http2(self) -> bool:
-        """Whether this is no HTTP/1 at all."""
-        return self._buffer.startswith(HTTP2_PREFACE)
-
-    @property
-    def is_lost(self) -> bool:
-        """Whether nobody knows where the next request begins."""
-        return self._chunked is not None and self._chunked.is_followed
-
-    def feed(self, data: bytes) -> None:
-        """Takes what arrived."""
-        self._buffer = self._buffer + data if self._buffer else data
-
-    def unread(self) -> bytes:
-        """Gives back what was not asked for."""
-        unread, self._buffer = self._buffer, b""
-        return unread
+        """Whether what waits is no HTTP/1 at all."""
+        return self.waiting.startswith(HTTP2_PREFACE)
 
     def head(self) -> RequestHead | None:
         """The next head, when all of it is there.  Raises `BadRequest`."""
-        buffer = self._buffer
-        if buffer.startswith((b"\r", b"\n")):
-            buffer = self._buffer = buffer.lstrip(b"\r\n")  # RFC 9112, 2.2: before a request line
-        found = _HEAD_END.search(buffer)
-        end = len(buffer) if found is None else found.end()
+        waiting = self.waiting
+        if waiting.startswith((b"\r", b"\n")):
+            waiting = self.waiting = waiting.lstrip(b"\r\n")  # RFC 9112, 2.2
+        found = _HEAD_END.search(waiting)
+        end = len(waiting) if found is None else found.end()
         if end > self._head_bytes:
             raise BadRequest(431, f"the head is longer than {self._head_bytes} bytes")
         if found is None:
             return None
-        head = read_head(buffer[:end])
-        self._buffer = buffer[end:]
-        self._chunked = ChunkedBody() if head.body_bytes is None else None
-        self._left_bytes = head.body_bytes or 0
+        head = read_head(waiting[:end])
+        self.waiting = waiting[end:]
+        if head.body_bytes is None:
+            self._chunked = ChunkedBody()
+        else:
+            self._chunked = None
+            self._left_bytes = head.body_bytes
         return head
 
     def body(self) -> tuple[bytes, bool]:
         """What is there of the body, and whether that is the last of it.  Raises `BadRequest`."""
-        data = self.unread()
+        data, self.waiting = self.waiting, b""
         if self._chunked is not None:
-            return self._chunked.feed(data), self._chunked.is_over
+            plain = self._chunked.feed(data)
+            self.is_lost = self._chunked.is_followed
+            return plain, self._chunked.is_over
         left_bytes = self._left_bytes - len(data)
         if left_bytes < 0:
-            data, self._buffer = data[:left_bytes], data[left_bytes:]
+            data, self.waiting = data[:left_bytes], data[left_bytes:]
             left_bytes = 0
         self._left_bytes = left_bytes
         return data, left_bytes == 0
@@ -159,18 +143,46 @@ def read_head(data: bytes) -> RequestHead:
     version = head.version = parser.get_http_version()
     if version not in _VERSIONS:
         raise BadRequest(505, f"HTTP/{version} is not spoken here")
-    named = head.named = header_mapping(head.headers)
-    if "host" not in named:
-        if version == "1.1":
-            raise BadRequest(400, _HOSTS)
-    elif len(named) != len(head.headers) and _hosts(head) > 1:
+    headers = head.headers = _headers(data)
+    if "host" not in headers and version == "1.1":
         raise BadRequest(400, _HOSTS)
     head.method = parser.get_method().decode("ascii")
-    head.body_bytes = _body_bytes(named)
+    if "transfer-encoding" in headers:
+        _require_chunked(headers["transfer-encoding"])
+        head.body_bytes = None
+    else:
+        head.body_bytes = int(headers.get("content-length", 0))
     # As h11 has it: a client of HTTP/1.0 is sent one reply for each connection.
-    head.keeps_alive = version == "1.1" and not _asks_to_close(named)
-    head.expects_continue = "expect" in named and named["expect"].lower() == "100-continue"
+    head.keeps_alive = version == "1.1" and (
+        "connection" not in headers or not _asks_to_close(headers["connection"])
+    )
+    head.expects_continue = "expect" in headers and headers["expect"].lower() == "100-continue"
     return head
+
+
+def raw_headers(headers: Mapping[str, str]) -> Headers:
+    """The headers as ASGI has them."""
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+
+
+def _headers(data: bytes) -> dict[str, str]:
+    """The headers of a head in which llhttp has found one on each line, and nothing else."""
+    lines = data.decode("latin-1").split("\r\n")[1:-2]
+    fields = map(str.partition, lines, repeat(":"))
+    headers = {name.lower(): value.strip(_SPACES) for name, _, value in fields}
+    return headers if len(headers) == len(lines) else _joined(lines)
+
+
+def _joined(lines: Sequence[str]) -> dict[str, str]:
+    """The same where some come several times.  Raises `BadRequest`."""
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        name, value = name.lower(), value.strip(_SPACES)
+        if name == "host" and name in headers:
+            raise BadRequest(400, _HOSTS)
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
 
 
 class ChunkedBody:
@@ -214,21 +226,12 @@ class ChunkedBody:
         self.is_over = True
 
 
-def _hosts(head: RequestHead) -> int:
-    return sum(name == b"host" for name, _ in head.headers)
-
-
-def _asks_to_close(named: Mapping[str, str]) -> bool:
-    options = named.get("connection")
-    if options is None or options == "keep-alive":
+def _asks_to_close(options: str) -> bool:
+    if options == "keep-alive":
         return False
     return any(option.strip() == "close" for option in options.lower().split(","))
 
 
-def _body_bytes(named: Mapping[str, str]) -> int | None:
-    coding = named.get("transfer-encoding")
-    if coding is None:
-        return int(named.get("content-length", 0))
+def _require_chunked(coding: str) -> None:
     if coding.lower() != "chunked":
         raise BadRequest(501, "a transfer-encoding other than chunked")
-    return None

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache
+from typing import Any, Final, NamedTuple, Protocol
 from urllib.parse import unquote
 
-from llmrouter.web.asgi import LINE, Message, Scope
-from llmrouter.web.lean_reply import OutgoingReply
-from llmrouter.web.lean_request import RequestHead
+from llmrouter.web.asgi import Message, Scope
+from llmrouter.web.lean_reply import OutgoingReply, whole_head
+from llmrouter.web.lean_request import RequestHead, raw_headers
+
+KNOWN_TARGETS: Final = 256
+"""As many are taken apart once; clients ask for the same few again and again."""
 
 
 class Wire(Protocol):
@@ -38,27 +42,34 @@ class Turn:
     """Gives the body to the application as it comes, and sends its reply.
 
     ``is_read``: the whole request has arrived.  ``waiting_bytes`` of its body wait.
+    ``keeps_alive``: the connection may carry another request behind the reply.
     """
 
     __slots__ = (
         "_line",
         "_parts",
+        "_reply",
+        "_request",
         "_tell_gone",
         "_waiters",
+        "headers",
         "is_gone",
+        "is_over",
         "is_read",
-        "reply",
-        "request",
+        "keeps_alive",
         "waiting_bytes",
     )
 
     def __init__(self, line: Wire, request: RequestHead, *, keeps_alive: bool) -> None:
-        self.request = request
-        self.reply = OutgoingReply(request, keeps_alive=keeps_alive)
+        self.headers = request.headers
+        self.keeps_alive = keeps_alive
         self.is_read = False
         self.is_gone = False
+        self.is_over = False
         self.waiting_bytes = 0
         self._line = line
+        self._request = request
+        self._reply: OutgoingReply | None = None
         self._parts: list[bytes] = []
         self._tell_gone: Callable[[], None] | None = None
         self._waiters: list[asyncio.Future[None]] = []
@@ -70,7 +81,8 @@ class Turn:
         self._parts.append(data)
         self.waiting_bytes += len(data)
         self.is_read = is_last
-        self._wake()
+        if self._waiters:
+            self._wake()
 
     def gone(self) -> None:
         """The client has left."""
@@ -79,11 +91,24 @@ class Turn:
         if self._tell_gone is not None:
             self._tell_gone()
 
+    @property
+    def is_started(self) -> bool:
+        """Whether some of the reply may have been sent."""
+        return self.is_over or self._reply is not None
+
     # What the application asks
 
     @property
-    def headers(self) -> Mapping[str, str]:
-        return self.request.named
+    def method(self) -> str:
+        return self._request.method
+
+    @property
+    def path(self) -> str:
+        return _address(self._request.target).path
+
+    @property
+    def query_string(self) -> bytes:
+        return _address(self._request.target).query_string
 
     @property
     def is_free(self) -> bool:
@@ -100,19 +125,26 @@ class Turn:
         self._line.taken()
         return data
 
+    def reply(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        line = self._line
+        head = whole_head(
+            status, headers, len(body), line.reply_lines(), keeps_alive=self.keeps_alive
+        )
+        line.write(head, body)
+        self._end()
+
     def start(self, status: int, headers: Mapping[str, str]) -> None:
-        self.reply.start(status, headers, headers.items(), self._line.reply_lines())
+        self._start(status, headers.items())
 
     def write(self, data: bytes, *, is_last: bool) -> None:
-        self._line.write(*self.reply.body(data, is_last=is_last))
+        self._line.write(*self._begun().body(data, is_last=is_last))
         if is_last:
-            self._wake()
-            self._line.replied()
+            self._end()
 
     def pour(self, data: bytes) -> bool:
         if self.is_gone or self._line.is_full:
             return False
-        self._line.write(*self.reply.body(data, is_last=False))
+        self._line.write(*self._begun().body(data, is_last=False))
         return True
 
     # The same in ASGI's messages
@@ -120,7 +152,7 @@ class Turn:
     async def receive(self) -> Message:
         """The body as it comes; then, when there is one, the end of the conversation."""
         while not self._parts:
-            if self.is_gone or self.reply.is_over:
+            if self.is_gone or self.is_over:
                 return {"type": "http.disconnect"}
             waiter = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
@@ -135,14 +167,16 @@ class Turn:
         if self.is_gone:
             await asyncio.sleep(0)  # so that an application which only sends hears of it
             return
-        reply = self.reply
-        if message["type"] == "http.response.start" and not reply.is_started:
-            headers = [
-                (name.decode("latin-1").lower(), value.decode("latin-1"))
-                for name, value in message.get("headers", ())
-            ]
-            reply.start(message["status"], dict(headers), headers, self._line.reply_lines())
-        elif message["type"] == "http.response.body" and reply.is_started and not reply.is_over:
+        is_begun = self._reply is not None and not self.is_over
+        if message["type"] == "http.response.start" and not self.is_started:
+            self._start(
+                message["status"],
+                [
+                    (name.decode("latin-1").lower(), value.decode("latin-1"))
+                    for name, value in message.get("headers", ())
+                ],
+            )
+        elif message["type"] == "http.response.body" and is_begun:
             if self._line.is_full:
                 await self._line.drained()
             self.write(message.get("body", b""), is_last=not message.get("more_body", False))
@@ -151,18 +185,37 @@ class Turn:
 
     def scope(self, common: Mapping[str, Any]) -> Scope:
         """The request in ASGI's words; ``common`` is what they say of each on its connection."""
-        request = self.request
-        path, _, query = request.target.partition(b"?")
+        request, address = self._request, _address(self._request.target)
         return {
             **common,
             "http_version": request.version,
             "method": request.method,
-            "path": unquote(path.decode("ascii")),
-            "raw_path": path,
-            "query_string": query,
-            "headers": request.headers,
-            "extensions": {LINE: self},
+            "path": address.path,
+            "raw_path": address.raw_path,
+            "query_string": address.query_string,
+            "headers": raw_headers(request.headers),
+            "extensions": {},
         }
+
+    def _start(self, status: int, headers: Collection[tuple[str, str]]) -> None:
+        self._reply = OutgoingReply(
+            self._request,
+            status,
+            headers,
+            self._line.reply_lines(),
+            keeps_alive=self.keeps_alive,
+        )
+        self.keeps_alive = self._reply.keeps_alive
+
+    def _begun(self) -> OutgoingReply:
+        if self._reply is None:
+            raise ValueError("a body cannot be sent before its status")
+        return self._reply
+
+    def _end(self) -> None:
+        self.is_over = True
+        self._wake()
+        self._line.replied()
 
     def _wake(self) -> None:
         if not self._waiters:
@@ -171,3 +224,17 @@ class Turn:
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
+
+
+class _Address(NamedTuple):
+    """A request's target, taken apart."""
+
+    path: str
+    raw_path: bytes
+    query_string: bytes
+
+
+@lru_cache(maxsize=KNOWN_TARGETS)
+def _address(target: bytes) -> _Address:
+    path, _, query = target.partition(b"?")
+    return _Address(unquote(path.decode("ascii")), path, query)

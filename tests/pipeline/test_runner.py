@@ -37,6 +37,10 @@ class FakeClient:
     async def body(self, limit_bytes: int) -> bytes:
         return b"{}"
 
+    async def reply(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        await self.start(status, headers)
+        await self.end(body)
+
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
         self.started, self.status, self.headers = True, status, headers
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from hypothesis import given
+from hypothesis import strategies as st
 
 from llmrouter.settings.values import HttpServer
-from llmrouter.web.asgi import Receive, Scope, Send
+from llmrouter.web.asgi import Receive, Scope, Send, header_mapping
+from llmrouter.web.lean_request import BadRequest, read_head
 from tests.web.serving import (
     CLOSE,
     HOST,
@@ -95,6 +99,36 @@ async def test_a_head_may_be_so_long(kind: HttpServer) -> None:
         assert (await server.exchange(post(b"x", long, CLOSE))).startswith(b"HTTP/1.1 200")
         endless = await server.exchange(b"GET / HTTP/1.1\r\nX: " + b"y" * 70_000)
         assert endless.startswith(b"HTTP/1.1 431")
+
+
+FRAGMENTS = (
+    b"\r\n", b"\n", b"\r", b":", b" ", b"\t", b",", b"a", b"\xe4", b"\x85", b"\xa0", b"\x0b",
+    b"\x1c", b"\0", b"X-A: b \r\n", b"x-a:\t c:d\r\n", b"\r\nY:",
+    b"Connection: upgrade\r\nUpgrade: x\r\n",
+)  # fmt: skip
+
+
+@given(
+    st.sampled_from([b"GET /a HTTP/1.1\r\n", b"GET  http://a:1/ HTTP/1.1\r\n"]),
+    st.lists(st.sampled_from(FRAGMENTS), max_size=9).map(b"".join),
+)
+def test_the_headers_of_a_head_are_those_that_its_parser_finds(line: bytes, fields: bytes) -> None:
+    head, end, _ = (line + HOST + fields + b"\r\n\r\n").partition(b"\r\n\r\n")
+    found: list[tuple[bytes, bytes]] = []
+
+    class Found:
+        def on_header(self, name: bytes, value: bytes) -> None:
+            found.append((name.lower(), value.strip()))
+
+    try:
+        HttpRequestParser(Found()).feed_data(head + end)
+    except HttpParserUpgrade:
+        pass
+    except HttpParserError:
+        with pytest.raises(BadRequest):
+            read_head(head + end)
+        return
+    assert read_head(head + end).headers == header_mapping(found)
 
 
 @pytest.mark.parametrize("value", [b"a\r\nset-cookie: b", b"a\nb", b"a\0b"])
