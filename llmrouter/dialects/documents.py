@@ -26,17 +26,20 @@ def read_document(body: bytes, *, max_depth: int) -> dict[str, Any]:
     Raises `MalformedRequest` for anything else: no JSON, no UTF-8, NaN, no object, nested deeper
     than ``max_depth``.
     """
-    if not body.strip():
-        raise MalformedRequest("the body is empty; send a JSON object")
     try:
         document = read_json(body)
     except orjson.JSONDecodeError as error:
+        if not body.strip():
+            raise MalformedRequest("the body is empty; send a JSON object") from None
         if "depth limit" in str(error) or "Recursion limit" in str(error):  # orjson's own is 1,024
             raise _too_deep(max_depth) from None
         raise MalformedRequest(f"the body is not valid JSON: {error}") from None
     if not isinstance(document, dict):
         raise MalformedRequest(f"the body is {_kind(document)}; send a JSON object")
-    if _may_be_deeper_than(max_depth, body) and is_deeper_than(max_depth, document):
+    # Of a short body it is enough to count the brackets.
+    if len(body) <= _SHORT_BYTES and body.count(b"{") + body.count(b"[") <= max_depth:
+        return document
+    if is_deeper_than(max_depth, document):
         raise _too_deep(max_depth)
     return document
 
@@ -45,7 +48,8 @@ def read_json(data: bytes) -> Any:
     """A JSON value.  Raises `orjson.JSONDecodeError`, also beyond 1,024 levels of nesting."""
     data = data.removeprefix(_BOM)
     document = orjson.loads(data)
-    if not _may_hold_wide_integer(data):
+    zeros = data.translate(_DIGITS_TO_ZERO)
+    if _NINETEEN_ZEROS not in zeros or not _may_hold_wide_integer(zeros):
         return document
     # orjson reads integers beyond 64 bits as floats; for everything else it has vouched.
     try:
@@ -92,23 +96,12 @@ def is_deeper_than(levels: int, document: dict[str, Any] | list[Any]) -> bool:
     return True
 
 
-def _may_be_deeper_than(levels: int, body: bytes) -> bool:
-    """Whether the brackets of a short body suffice for that.
-
-    In a long one, looking for them takes longer than to look at what it holds.
-    """
-    if len(body) > _SHORT_BYTES:
-        return True
-    return len(body) - len(body.translate(None, b"{[")) > levels
-
-
-def _may_hold_wide_integer(data: bytes) -> bool:
-    """Whether digits stand in a row that can be an integer beyond 64 bits: 20 of them, or 19
-    behind a minus, and not within an id or a fraction.
+def _may_hold_wide_integer(zeros: bytes) -> bool:
+    """Whether digits, all written as zeros here, stand in a row that can be an integer beyond 64
+    bits: 20 of them, or 19 behind a minus, and not within an id or a fraction.
 
     A pattern match over the whole body takes ten times as long.
     """
-    zeros = data.translate(_DIGITS_TO_ZERO)
     at = zeros.find(_NINETEEN_ZEROS)
     while at >= 0:
         before = zeros[at - 1 : at]  # nothing at the very beginning

@@ -48,10 +48,10 @@ class Reply:
         self.observed = self._watch.observed
         self._stream = stream
         self._include_usage = include_usage
-        self._is_announced_as_events = "text/event-stream" in content_type.lower()
+        self._announced = content_type
         self._event_bytes = event_bytes
         self._body_bytes = body_bytes
-        self._held = bytearray()
+        self._blank = bytearray()
         self._shape: _Shape | None = None
         self._fault: AttemptError | None = None
 
@@ -59,16 +59,18 @@ class Reply:
         """The bytes that the client may have now."""
         if self._fault is not None:
             raise self._fault
-        if self._shape is None:
-            self._held += data
-            if not data.strip(_BLANK):
+        shape = self._shape
+        if shape is None:
+            start = data.lstrip(_BLANK)[:1]
+            if not start:
+                self._blank += data
                 return b""
-            data = bytes(self._held)
-            self._shape = self._recognise(data)
+            data = bytes(self._blank) + data
+            shape = self._shape = self._recognise(start)
         given: list[bytes] = []
         try:
-            parts = self._shape.feed(data)
-            if isinstance(parts, tuple):
+            parts = shape.feed(data)
+            if type(parts) is tuple:
                 return b"".join(parts)
             # One by one: what stands before a fault is kept.
             for part in parts:
@@ -87,20 +89,24 @@ class Reply:
             raise self._watch.fault("empty", "the reply has no body")
         return self._shape.finish()
 
-    def _recognise(self, data: bytes) -> _Shape:
-        start = data.lstrip(_BLANK)[:1]
+    def _recognise(self, start: bytes) -> _Shape:
+        """What it is, by its first byte that is not blank."""
         if start == b"<":
             return _WebPage(self._watch)
-        is_json = start in _JSON_STARTS
-        if is_json or not (self._stream or self._is_announced_as_events or start in b":de"):
+        if start in _JSON_STARTS or not (self._is_of_events or start in b":de"):
             body = CompletionBody(self._watch, self._body_bytes)
             if self._stream:
                 return _CompletionToStream(self._watch, body, self._include_usage)
-            return _PassedCompletion(body)
+            return body
         chunks = ChunkStream(self._watch, self._event_bytes)
         if self._stream:
             return _PassedStream(self._watch, chunks, self._event_bytes, self._include_usage)
         return _StreamToCompletion(self._watch, chunks, self._body_bytes)
+
+    @property
+    def _is_of_events(self) -> bool:
+        """Whether events were asked for or announced."""
+        return self._stream or "text/event-stream" in self._announced.lower()
 
 
 class _Shape(Protocol):
@@ -197,21 +203,6 @@ class _StreamToCompletion:
                 self._assembly.add(chunk.document)
 
 
-class _PassedCompletion:
-    """A completion as it came."""
-
-    def __init__(self, body: CompletionBody) -> None:
-        self._body = body
-
-    def feed(self, data: bytes) -> Iterable[bytes]:
-        self._body.feed(data)
-        return ()
-
-    def finish(self) -> tuple[bytes, bytes]:
-        _, written = self._body.read()
-        return b"", written
-
-
 class _CompletionToStream:
     """A completion where a stream was asked for, as chunks."""
 
@@ -221,8 +212,7 @@ class _CompletionToStream:
         self._include_usage = include_usage
 
     def feed(self, data: bytes) -> Iterable[bytes]:
-        self._body.feed(data)
-        return ()
+        return self._body.feed(data)
 
     def finish(self) -> tuple[bytes, bytes]:
         completion, _ = self._body.read()

@@ -122,6 +122,8 @@ class ReportedUsage:
 
 def read_usage(raw: Mapping[str, Any]) -> ReportedUsage:
     """The usage object of a completion or of a stream's last chunk."""
+    if raw.keys() <= _TOTALS and (plain := _of_totals(raw)) is not None:
+        return ReportedUsage(plain)
     figures = _Figures(raw)
     prompt = figures.count(raw.get("prompt_tokens"))
     completion = figures.count(raw.get("completion_tokens"))
@@ -170,6 +172,17 @@ def read_usage(raw: Mapping[str, Any]) -> ReportedUsage:
         web_searches=figures.first("searches"),
     )
     return ReportedUsage(usage, cost_nusd, figures.is_absurd)
+
+
+def _of_totals(raw: Mapping[str, Any]) -> Usage | None:
+    """What three figures say that agree; None when these do not."""
+    prompt, total = raw.get("prompt_tokens"), raw.get("total_tokens")
+    completion = raw.get("completion_tokens")
+    if not int is type(prompt) is type(completion) is type(total):
+        return None
+    if not (0 < prompt <= total <= MAX_TOKENS and prompt + completion == total):
+        return None
+    return Usage(uncached_input_tokens=prompt, text_output_tokens=completion)
 
 
 def _what_stands_beside(

@@ -103,8 +103,11 @@ class Watch:
                     for text in texts:
                         observed.add_text(text)
             reason = choice.get("finish_reason")
-            if reason:
-                is_changed |= self._finish(choice, reason)
+            if type(reason) is str and reason in _FINISH_REASONS:
+                observed.finish_reason = reason
+            elif reason:
+                self._replace_finish(choice, reason)
+                is_changed = True
         return is_changed
 
     def read_usage(self, document: Mapping[str, Any]) -> bool:
@@ -133,19 +136,15 @@ class Watch:
         raw["cost"] = cost_nusd / NUSD_PER_USD
         return True
 
-    def _finish(self, choice: dict[str, Any], reason: object) -> bool:
+    def _replace_finish(self, choice: dict[str, Any], reason: object) -> None:
+        """Takes in a finish reason that clients do not know, and writes one that they do."""
         if reason == "error":
             raise self._error(
                 read_error_document({"error": choice.get("error")})
                 or ProviderError("the provider finished with an error")
             )
-        known = known_finish_reason(reason)
-        self.observed.finish_reason = known
-        if known == reason:
-            return False
         self.note(f"finish_reason={str(reason)[:40]}")
-        choice["finish_reason"] = known
-        return True
+        choice["finish_reason"] = self.observed.finish_reason = known_finish_reason(reason)
 
     def _error(self, said: ProviderError) -> AttemptError:
         return AttemptError(
@@ -166,11 +165,12 @@ def known_finish_reason(reason: object) -> str:
 
 def spoken_texts(message: Mapping[str, Any]) -> list[str] | None:
     """What a delta or message says; None when it is no semantic delta."""
-    if len(message) == 1 and type(message.get("content")) is str:
-        return [message["content"]] if message["content"] else None  # the common delta
-    given = [name for name, value in message.items() if value and name != "role"]
-    if given == ["content"] and type(message["content"]) is str:
-        return [message["content"]]  # the common message
+    content = message.get("content")
+    if type(content) is str:
+        if len(message) == 1:  # the common delta
+            return [content] if content else None
+        if content and sum(map(bool, message.values())) == (2 if message.get("role") else 1):
+            return [content]  # the common message, which says nothing else
     spoken = [text for name in _TEXTS if (text := message.get(name))]
     calls = message.get("tool_calls")
     functions = [
