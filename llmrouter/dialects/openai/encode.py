@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
 
 from llmrouter.core.chat.losses import Losses
 from llmrouter.core.configuration import Quirk
 from llmrouter.core.requests import ChatRequest
 from llmrouter.dialects.documents import write_document
-from llmrouter.dialects.openai.messages import adapted_messages
+from llmrouter.dialects.openai.messages import adapted_messages, hold_reasoning
 from llmrouter.dialects.wire import OutgoingRequest
 
 PATH = "/chat/completions"
+
+_HEADERS: Final[Mapping[str, str]] = MappingProxyType(
+    {"content-type": "application/json", "accept": "application/json"}
+)
 
 CLIENT_LIBRARY_FIELDS = frozenset(
     {"api_base", "base_url", "api_key", "extra_headers", "user_config"}
@@ -23,28 +28,31 @@ sending their keys elsewhere by them, and a provider has no business with them."
 
 def encode(request: ChatRequest, model: str, quirks: Sequence[Quirk] = ()) -> OutgoingRequest:
     """The request for the provider's ``model``; every field that it can take passes."""
-    document = dict(request.document)
+    document = {**request.document, "model": model}
     for name in CLIENT_LIBRARY_FIELDS.intersection(document):
         del document[name]
-    document["model"] = model
-    losses = Losses()
     if request.stream and "no_stream_options" not in quirks:
         options = document.get("stream_options") or {}
         document["stream_options"] = {**options, "include_usage": True}
-    elif "no_stream_options" in quirks and document.pop("stream_options", None):
+    if not quirks and not hold_reasoning(document["messages"]):
+        return OutgoingRequest(PATH, _HEADERS, write_document(document))
+    losses = Losses()
+    adapted = _minding(document, quirks, losses)
+    return OutgoingRequest(
+        PATH, _HEADERS, write_document(adapted), losses=losses.fields, notes=losses.notes
+    )
+
+
+def _minding(document: dict[str, Any], quirks: Sequence[Quirk], losses: Losses) -> dict[str, Any]:
+    """The document with nothing in it that the provider is known to refuse."""
+    if "no_stream_options" in quirks and document.pop("stream_options", None):
         losses.drop("stream_options", "this provider takes none")
     if "max_tokens_only" in quirks:
         document = _renamed_limit(document, "max_completion_tokens", "max_tokens")
     elif "no_max_tokens" in quirks:
         document = _renamed_limit(document, "max_tokens", "max_completion_tokens")
     document["messages"] = adapted_messages(document["messages"], quirks, losses)
-    return OutgoingRequest(
-        path=PATH,
-        headers={"content-type": "application/json", "accept": "application/json"},
-        body=write_document(document),
-        losses=losses.fields,
-        notes=losses.notes,
-    )
+    return document
 
 
 def _renamed_limit(document: dict[str, Any], refused: str, taken: str) -> dict[str, Any]:

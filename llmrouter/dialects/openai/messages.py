@@ -13,14 +13,17 @@ from llmrouter.core.configuration import Quirk
 _INSTRUCTING = ("system", "developer")
 
 
+def hold_reasoning(messages: Any) -> bool:
+    """Whether there are messages that may have to be adapted for every provider."""
+    return isinstance(messages, list) and "reasoning_details" in chain.from_iterable(messages)
+
+
 def adapted_messages(messages: Any, quirks: Sequence[Quirk], losses: Losses) -> Any:
     """The messages, the same object where nothing is to be changed.
 
     Another vendor's sealed reasoning is taken out: nobody here can open it.
     """
     if not isinstance(messages, list):
-        return messages
-    if not quirks and "reasoning_details" not in chain.from_iterable(messages):
         return messages
     adapted, leading = [], True
     for index, message in enumerate(messages):

@@ -35,6 +35,8 @@ _MEDIA_NEEDS: Mapping[str, Need | None] = {
 _NEEDING = frozenset({"tools", "functions", "response_format", "modalities"})
 """Fields that can call for a capability, beside what the messages hold."""
 
+_NONE: frozenset[Need] = frozenset()
+
 
 def parse(body: bytes, *, max_depth: int = 200, max_messages: int = 10_000) -> ChatRequest:
     """The request in ``body``.
@@ -56,7 +58,8 @@ def parse(body: bytes, *, max_depth: int = 200, max_messages: int = 10_000) -> C
         raise InvalidRequest(errors)
     stream = bool(document.get("stream"))
     options = document.get("stream_options") or {}
-    tools = document.get("tools") or []
+    tools = document.get("tools")
+    limit = document.get("max_completion_tokens") or document.get("max_tokens")
     return ChatRequest(
         dialect="openai",
         body=body,
@@ -65,9 +68,9 @@ def parse(body: bytes, *, max_depth: int = 200, max_messages: int = 10_000) -> C
         stream=stream,
         include_usage=stream and options.get("include_usage") is True,
         turns=_turns(document["messages"], plain=plain),
-        tools=tuple([name for tool in tools if (name := tool_name(tool))]),
-        needs=_needs(document, plain=plain),
-        max_output_tokens=_max_output_tokens(document),
+        tools=tuple([name for tool in tools if (name := tool_name(tool))]) if tools else (),
+        needs=_NONE if plain and _NEEDING.isdisjoint(document) else _needs(document),
+        max_output_tokens=int(limit) if limit else None,
         conversation_hint=session_in(document),
     )
 
@@ -92,9 +95,7 @@ def _turn(message: Mapping[str, Any]) -> Turn:
     )
 
 
-def _needs(document: Mapping[str, Any], *, plain: bool) -> frozenset[Need]:
-    if plain and _NEEDING.isdisjoint(document):
-        return frozenset()
+def _needs(document: Mapping[str, Any]) -> frozenset[Need]:
     needs: set[Need] = set()
     if document.get("tools") or document.get("functions"):
         needs.add("tools")
@@ -108,8 +109,3 @@ def _needs(document: Mapping[str, Any], *, plain: bool) -> frozenset[Need]:
         if isinstance(content, list):
             needs |= {need for part in content if (need := _MEDIA_NEEDS.get(part["type"]))}
     return frozenset(needs)
-
-
-def _max_output_tokens(document: Mapping[str, Any]) -> int | None:
-    limit = document.get("max_completion_tokens") or document.get("max_tokens")
-    return int(limit) if limit else None
