@@ -58,7 +58,11 @@ def conversation_id(
 
 def _first_words(request: ChatRequest, authored: Authored) -> str | None:
     """The first system text and the first text that the person wrote."""
-    system = next((t.text for t in request.turns if t.role in ("system", "developer")), "")
+    system = ""
+    for turn in request.turns:
+        if turn.role in ("system", "developer"):
+            system = turn.text
+            break
     person = authored.first
     if person is None:
         opened = (open_envelope(t.text).text for t in request.turns if t.role == "user")

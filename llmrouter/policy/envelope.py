@@ -198,10 +198,6 @@ MACHINE_MESSAGES: Final[tuple[MachineMessage, ...]] = (
     MachineMessage("claude-code", "note", re.compile(r"\A\[Request interrupted by user[^\]]*\]\Z")),
 )
 
-_ANY_MACHINE_MESSAGE: Final = re.compile(
-    "|".join(f"(?:{message.pattern.pattern})" for message in MACHINE_MESSAGES)
-)
-
 INTRODUCTIONS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ("openclaw", re.compile(r"openclaw:attempt|running inside OpenClaw")),
     ("claude-code", re.compile(r"You are Claude Code|x-anthropic-billing-header|Claude Agent SDK")),
@@ -223,6 +219,11 @@ INTRODUCTIONS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
 
 _SESSION: Final = re.compile(r"\bsessionId=([\w.:-]{1,200})")
 _QUOTED: Final = re.compile(r'\A\s*"(?P<kept>[^"]+)"\s*\Z')  # opencode puts the text in quotes
+_ANY_MACHINE_MESSAGE_OR_QUOTED: Final = re.compile(
+    "|".join(
+        f"(?:{pattern.pattern})" for pattern in (*(m.pattern for m in MACHINE_MESSAGES), _QUOTED)
+    )
+)
 
 
 @record
@@ -243,18 +244,18 @@ def authored_text(turns: Sequence[Turn]) -> Authored:
         role = turn.role
         if role == "user":
             opened = open_envelope(turn.text)
-            agent = agent or opened.agent
-            if in_tool_loop is None:
-                in_tool_loop = _settles_loop(turn, opened)
-            if opened.text:
-                texts.append(opened.text)
+            text, agent = opened.text, agent or opened.agent
+            if in_tool_loop is None and (text or turn.has_media or opened.is_tool_result):
+                in_tool_loop = opened.is_tool_result
+            if text:
+                texts.append(text)
                 if len(texts) > EARLIER_KEPT:
                     break
         elif in_tool_loop is None and role in ("assistant", "tool"):
             in_tool_loop = role == "tool"
     return Authored(
         text=texts[0] if texts else "",
-        earlier=tuple(reversed(texts[1:])),
+        earlier=tuple(texts[:0:-1]),
         agent=_introduced(turns) or agent,
         in_tool_loop=bool(in_tool_loop),
         session=_session(turns),
@@ -270,8 +271,10 @@ def open_envelope(text: str) -> _Opened:
     if len(text) > HEAD_KEPT + TAIL_KEPT or any(map(text.__contains__, _TELLTALES)):
         text, agent = _unwrapped(text)
     text = text.strip()
-    if _ANY_MACHINE_MESSAGE.match(text):
-        message = next(message for message in MACHINE_MESSAGES if message.pattern.match(text))
+    if not _ANY_MACHINE_MESSAGE_OR_QUOTED.match(text):
+        return _Opened(text, agent)
+    message = next((m for m in MACHINE_MESSAGES if m.pattern.match(text)), None)
+    if message is not None:
         return _Opened("", message.agent, message.kind == "tool_result")
     quoted = _QUOTED.match(text)
     return _Opened(quoted["kept"].strip() if quoted else text, agent)
@@ -319,13 +322,6 @@ def _without(text: str, block: Block) -> str:
         kept.append(text[position:begin])
         position = len(text) if end < 0 else end + len(block.end)
     return "".join((*kept, text[position:]))
-
-
-def _settles_loop(turn: Turn, opened: _Opened) -> bool | None:
-    """Whether a user message is a tool's result in disguise; None when it decides nothing."""
-    if opened.is_tool_result:
-        return True
-    return False if opened.text or turn.has_media else None
 
 
 def _introduced(turns: Iterable[Turn]) -> str | None:

@@ -59,10 +59,9 @@ def consider(
     variable = key_variable(provider, target.account)
     if variable is not None and not provider.key_optional and not has_key(variable):
         return Candidate(target, "no_credentials", f"{variable} is not set")
-    for need, refusal in REFUSED_FOR.items():
-        if need not in request.needs:
-            continue
-        ability = known_ability(need, model, learned)
+    needs = request.needs
+    for need, refusal in REFUSED_FOR.items() if needs else ():
+        ability = known_ability(need, model, learned) if need in needs else None
         if ability is not None and not ability.value:
             return Candidate(target, refusal, BECAUSE[ability.provenance])
     window = known_window(model, learned)
