@@ -36,8 +36,10 @@ def read_document(body: bytes, *, max_depth: int) -> dict[str, Any]:
         raise MalformedRequest(f"the body is not valid JSON: {error}") from None
     if not isinstance(document, dict):
         raise MalformedRequest(f"the body is {_kind(document)}; send a JSON object")
-    # Of a short body it is enough to count the brackets.
-    if len(body) <= _SHORT_BYTES and body.count(b"{") + body.count(b"[") <= max_depth:
+    # Of a short body it is enough to count the brackets; in a long one, looking for them takes
+    # longer than to look at what it holds.
+    is_short = len(body) <= _SHORT_BYTES
+    if is_short and len(body) - len(body.translate(None, b"{[")) <= max_depth:
         return document
     if is_deeper_than(max_depth, document):
         raise _too_deep(max_depth)
@@ -48,8 +50,9 @@ def read_json(data: bytes) -> Any:
     """A JSON value.  Raises `orjson.JSONDecodeError`, also beyond 1,024 levels of nesting."""
     data = data.removeprefix(_BOM)
     document = orjson.loads(data)
-    zeros = data.translate(_DIGITS_TO_ZERO)
-    if _NINETEEN_ZEROS not in zeros or not _may_hold_wide_integer(zeros):
+    # Nineteen digits in a row show as four in a row in every fourth byte.
+    sample = data[::4].translate(_DIGITS_TO_ZERO)
+    if b"0000" not in sample or not _may_hold_wide_integer(data):
         return document
     # orjson reads integers beyond 64 bits as floats; for everything else it has vouched.
     try:
@@ -96,12 +99,13 @@ def is_deeper_than(levels: int, document: dict[str, Any] | list[Any]) -> bool:
     return True
 
 
-def _may_hold_wide_integer(zeros: bytes) -> bool:
-    """Whether digits, all written as zeros here, stand in a row that can be an integer beyond 64
-    bits: 20 of them, or 19 behind a minus, and not within an id or a fraction.
+def _may_hold_wide_integer(data: bytes) -> bool:
+    """Whether digits stand in a row that can be an integer beyond 64 bits: 20 of them, or 19
+    behind a minus, and not within an id or a fraction.
 
     A pattern match over the whole body takes ten times as long.
     """
+    zeros = data.translate(_DIGITS_TO_ZERO)
     at = zeros.find(_NINETEEN_ZEROS)
     while at >= 0:
         before = zeros[at - 1 : at]  # nothing at the very beginning

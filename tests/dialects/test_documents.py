@@ -89,8 +89,9 @@ def test_a_byte_order_mark_and_keys_that_come_twice_are_read() -> None:
     "number", [2**63, 2**64 - 1, 2**64, -(2**63), -(2**63) - 1, 10**40, -(10**300)]
 )
 @pytest.mark.parametrize("shape", ['{"seed":%d}', '{"seed": %d}', '{"a":[1,%d]}', '{"a":[\n%d]}'])
-def test_wide_integers_are_not_damaged(shape: str, number: int) -> None:
-    body = (shape % number).encode()
+@pytest.mark.parametrize("blank", ["", " ", "  ", "   "], ids=len)
+def test_wide_integers_are_not_damaged(blank: str, shape: str, number: int) -> None:
+    body = (blank + shape % number).encode()
     document = read_document(body, max_depth=9)
     assert document == json.loads(body)
     assert json.loads(write_document(document)) == json.loads(body)

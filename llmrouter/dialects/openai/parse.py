@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from llmrouter.core.errors import BodyTooLarge, InvalidRequest
 from llmrouter.core.requests import ChatRequest, Role, Turn
 from llmrouter.core.routing import Need
 from llmrouter.dialects.documents import read_document
-from llmrouter.dialects.openai.validate import are_plain, tool_name, wrong_fields
+from llmrouter.dialects.openai.validate import tool_name, wrong_fields
 from llmrouter.dialects.sessions import session_in
 
 _ROLES: Mapping[str, Role] = {
@@ -35,6 +35,7 @@ _MEDIA_NEEDS: Mapping[str, Need | None] = {
 _NEEDING = frozenset({"tools", "functions", "response_format", "modalities"})
 """Fields that can call for a capability, beside what the messages hold."""
 
+_CALLS = frozenset({"tool_calls", "function_call"})
 _NONE: frozenset[Need] = frozenset()
 
 
@@ -52,8 +53,8 @@ def parse(body: bytes, *, max_depth: int = 200, max_messages: int = 10_000) -> C
             code="too_many_messages",
             param="messages",
         )
-    plain = are_plain(messages)
-    errors = wrong_fields(document, plain=plain)
+    plain_turns = _plain_turns(messages)
+    errors = wrong_fields(document, plain=plain_turns is not None)
     if errors:
         raise InvalidRequest(errors)
     stream = bool(document.get("stream"))
@@ -67,18 +68,31 @@ def parse(body: bytes, *, max_depth: int = 200, max_messages: int = 10_000) -> C
         model=document.get("model") or None,
         stream=stream,
         include_usage=stream and options.get("include_usage") is True,
-        turns=_turns(document["messages"], plain=plain),
+        turns=plain_turns or tuple([_turn(message) for message in document["messages"]]),
         tools=tuple([name for tool in tools if (name := tool_name(tool))]) if tools else (),
-        needs=_NONE if plain and _NEEDING.isdisjoint(document) else _needs(document),
+        needs=_NONE if plain_turns and _NEEDING.isdisjoint(document) else _needs(document),
         max_output_tokens=int(limit) if limit else None,
         conversation_hint=session_in(document),
     )
 
 
-def _turns(messages: Sequence[Mapping[str, Any]], *, plain: bool) -> tuple[Turn, ...]:
-    if plain:
-        return tuple([Turn(_ROLES[m["role"]], m["content"] or "") for m in messages])
-    return tuple([_turn(message) for message in messages])
+def _plain_turns(messages: object) -> tuple[Turn, ...] | None:
+    """Messages of known roles, each with a text and no call of a tool; None for all others.
+
+    Most conversations are no more, and nothing is wrong with those.
+    """
+    if not isinstance(messages, list) or not messages:
+        return None
+    turns: list[Turn] = []
+    try:
+        for message in messages:
+            text = message["content"]
+            if type(text) is not str or not (len(message) == 2 or _CALLS.isdisjoint(message)):
+                return None
+            turns.append(Turn(_ROLES[message["role"]], text))
+    except (KeyError, TypeError):  # no object, one without these members, or a list for a role
+        return None
+    return tuple(turns)
 
 
 def _turn(message: Mapping[str, Any]) -> Turn:

@@ -71,6 +71,18 @@ _SPELLINGS: Final[Mapping[_Figure, tuple[tuple[str, ...], ...]]] = {
 _TOTALS: Final = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
 """Many a provider says no more."""
 
+_USUAL: Final = _TOTALS | {"prompt_tokens_details", "completion_tokens_details"}
+_USUAL_INPUTS: Final = frozenset({"cached_tokens", "audio_tokens"})
+_USUAL_OUTPUTS: Final = frozenset(
+    {
+        "reasoning_tokens",
+        "audio_tokens",
+        "accepted_prediction_tokens",
+        "rejected_prediction_tokens",
+    }
+)
+"""What OpenAI itself says: https://platform.openai.com/docs/api-reference/chat/object"""
+
 _PARTS: Final = frozenset[_Figure](
     {"cache_write_1h", "input_audio", "input_image", "output_audio", "output_image"}
 )
@@ -122,7 +134,8 @@ class ReportedUsage:
 
 def read_usage(raw: Mapping[str, Any]) -> ReportedUsage:
     """The usage object of a completion or of a stream's last chunk."""
-    if raw.keys() <= _TOTALS and (plain := _of_totals(raw)) is not None:
+    plain = _plain_usage(raw)
+    if plain is not None:
         return ReportedUsage(plain)
     figures = _Figures(raw)
     prompt = figures.count(raw.get("prompt_tokens"))
@@ -174,15 +187,43 @@ def read_usage(raw: Mapping[str, Any]) -> ReportedUsage:
     return ReportedUsage(usage, cost_nusd, figures.is_absurd)
 
 
-def _of_totals(raw: Mapping[str, Any]) -> Usage | None:
-    """What three figures say that agree; None when these do not."""
+def _plain_usage(raw: Mapping[str, Any]) -> Usage | None:
+    """What the usual figures say, where they agree; None where there are others, or some are odd.
+
+    This is what OpenAI sends, and most who imitate it; the long way to read it says the same.
+    """
     prompt, total = raw.get("prompt_tokens"), raw.get("total_tokens")
     completion = raw.get("completion_tokens")
     if not int is type(prompt) is type(completion) is type(total):
         return None
-    if not (0 < prompt <= total <= MAX_TOKENS and prompt + completion == total):
+    if not (0 <= prompt <= total <= MAX_TOKENS and 0 < total == prompt + completion):
         return None
-    return Usage(uncached_input_tokens=prompt, text_output_tokens=completion)
+    if not raw.keys() <= _USUAL:
+        return None
+    if len(raw) == 3:  # many a provider says no more
+        return Usage(uncached_input_tokens=prompt, text_output_tokens=completion)
+    inputs = raw.get("prompt_tokens_details") or {}
+    outputs = raw.get("completion_tokens_details") or {}
+    if not (dict is type(inputs) is type(outputs)):
+        return None
+    if not (inputs.keys() <= _USUAL_INPUTS and outputs.keys() <= _USUAL_OUTPUTS):
+        return None
+    for figure in (*inputs.values(), *outputs.values()):
+        if type(figure) is not int or not 0 <= figure <= MAX_TOKENS:
+            return None
+    cached, reasoning = inputs.get("cached_tokens"), outputs.get("reasoning_tokens")
+    if (cached or 0) > prompt or (reasoning or 0) > completion:
+        return None
+    uncached, input_audio = _split(prompt - (cached or 0), inputs.get("audio_tokens"))
+    text, output_audio = _split(completion - (reasoning or 0), outputs.get("audio_tokens"))
+    return Usage(
+        uncached_input_tokens=uncached,
+        cache_read_tokens=cached,
+        text_output_tokens=text,
+        reasoning_tokens=reasoning,
+        input_audio_tokens=input_audio,
+        output_audio_tokens=output_audio,
+    )
 
 
 def _what_stands_beside(

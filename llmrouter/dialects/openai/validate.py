@@ -7,8 +7,6 @@ newer fields are the provider's to judge, and fields that are not known pass.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from itertools import chain
-from operator import itemgetter
 from typing import Any, Final
 
 from llmrouter.core.errors import FieldError
@@ -17,8 +15,6 @@ MAX_ERRORS = 100
 """Enough to mend a request by; a body of 10,000 bad messages is not answered in kind."""
 
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
-
-_TEXT_OR_NULL: Final = frozenset({str, type(None)})
 
 Check = Callable[[object], bool]
 
@@ -88,33 +84,11 @@ _SUSPECT: Final = frozenset(
 )
 """Fields with the types of JSON that are wrong there, or that take a second look."""
 
-_OF_NO_PLAIN_MESSAGE: Final = frozenset({"tool_calls", "function_call"})
-_role_of = itemgetter("role")
-_content_of = itemgetter("content")
-
-
-def are_plain(messages: object) -> bool:
-    """Whether these are messages of known roles, each with a text or null and no call of a tool.
-
-    Most conversations are no more, and nothing is wrong with those; it is told without a step of
-    Python for each message.
-    """
-    if not isinstance(messages, list) or not messages:
-        return False
-    try:
-        return (
-            ROLES.issuperset(map(_role_of, messages))
-            and _TEXT_OR_NULL.issuperset(map(type, map(_content_of, messages)))
-            and _OF_NO_PLAIN_MESSAGE.isdisjoint(chain.from_iterable(messages))
-        )
-    except (KeyError, TypeError):  # no object, one without these members, or a list for a role
-        return False
-
 
 def wrong_fields(document: Mapping[str, Any], *, plain: bool) -> list[FieldError]:
     """Every fault in order of the document, at most `MAX_ERRORS`; null is as good as absent.
 
-    ``plain`` is what `are_plain` says of its messages.
+    ``plain`` says that its messages are known to be sound.
     """
     errors: list[FieldError] = []
     if not _SUSPECT.isdisjoint(zip(document, map(type, document.values()), strict=True)):

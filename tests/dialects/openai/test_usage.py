@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from llmrouter.core.usage import Usage
+from llmrouter.dialects.openai import usage
 from llmrouter.dialects.openai.usage import read_usage
 
 
@@ -233,3 +235,35 @@ def test_law_no_class_is_ever_negative(raw: dict[str, Any]) -> None:
         usage.reasoning_tokens,
     )
     assert all(count is None or count >= 0 for count in counts)
+
+
+FIGURES = st.none() | st.booleans() | st.integers(-1, 9) | st.just(10**13) | st.just(2.0)
+DETAILS = {
+    "prompt_tokens_details": st.sampled_from(["cached_tokens", "audio_tokens", "image_tokens"]),
+    "completion_tokens_details": st.sampled_from(
+        ["reasoning_tokens", "audio_tokens", "rejected_prediction_tokens"]
+    ),
+}
+
+
+@given(
+    st.integers(0, 9),
+    st.integers(0, 9),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            **{name: st.dictionaries(said, FIGURES) for name, said in DETAILS.items()},
+            "total_tokens": FIGURES,
+            "prompt_tokens": FIGURES,
+            "cached_tokens": FIGURES,
+        },
+    ),
+)
+def test_law_usual_figures_are_read_as_all_others_are(
+    prompt: int, completion: int, odd: dict[str, Any]
+) -> None:
+    figures = {"prompt_tokens": prompt, "completion_tokens": completion}
+    raw = {**figures, "total_tokens": prompt + completion, **odd}
+    with mock.patch.object(usage, "_plain_usage", return_value=None):
+        expected = read_usage(raw)
+    assert read_usage(raw) == expected
