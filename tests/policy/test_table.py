@@ -175,14 +175,14 @@ def test_the_most_specific_setting_counts() -> None:
     fast = Target("lab", "fast")
 
     for route, idle_s in ((None, 15), ("code", 15), ("conversation", 9)):
-        timeouts = TABLE.timeouts(fast, route)
+        timeouts = TABLE.terms(fast, route).timeouts
         assert (timeouts.connect_s, timeouts.idle_s, timeouts.headers_s) == (2, idle_s, 60)
-    assert TABLE.timeouts(Target("lab", "big"), "code").idle_s == 20
-    assert TABLE.timeouts(Target("east", "shared"), "code").idle_s == 60
-    assert TABLE.breaker(fast, "conversation").failure_threshold == 7
-    assert TABLE.breaker(fast).failure_threshold == 3
-    assert TABLE.limits(fast).event_bytes == 4096
-    assert TABLE.limits(KIMI).event_bytes == 8 * 2**20
+    assert TABLE.terms(Target("lab", "big"), "code").timeouts.idle_s == 20
+    assert TABLE.terms(Target("east", "shared"), "code").timeouts.idle_s == 60
+    assert TABLE.terms(fast, "conversation").breaker.failure_threshold == 7
+    assert TABLE.terms(fast).breaker.failure_threshold == 3
+    assert TABLE.terms(fast).limits.event_bytes == 4096
+    assert TABLE.terms(KIMI).limits.event_bytes == 8 * 2**20
 
 
 def test_prices_and_models_are_found_under_their_short_names() -> None:
@@ -241,7 +241,7 @@ def test_of_each_clock_the_most_specific_word_counts(clock: str) -> None:
                 "combos": {"c": {"models": ["lab/m"], "timeouts": said.get("route", {})}},
             }
         )
-        timeouts = compile_table(1, {}, config).timeouts(Target("lab", "m"), "c")
+        timeouts = compile_table(1, {}, config).terms(Target("lab", "m"), "c").timeouts
         assert getattr(timeouts, clock) == number
 
 
