@@ -8,16 +8,13 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from llmrouter.bootstrap.deciding import Deciding, deciding_stages, last_turns
-from llmrouter.bootstrap.ledger import same_ledger
-from llmrouter.core.clock import Clock
+from llmrouter.bootstrap.opened import Opened
+from llmrouter.bootstrap.replays import LateReplayDesk
 from llmrouter.dialects.registry import DIALECTS, codec
-from llmrouter.documents import read_configuration
-from llmrouter.pipeline.active import ActiveConfiguration
 from llmrouter.pipeline.assigning import Assigner
 from llmrouter.pipeline.availability import Availability
 from llmrouter.pipeline.capacity import Capacity
 from llmrouter.pipeline.conversations import Conversations
-from llmrouter.pipeline.estimator import Estimator
 from llmrouter.pipeline.heavy import Heavy
 from llmrouter.pipeline.knowledge import Knowledge
 from llmrouter.pipeline.means import Means
@@ -37,13 +34,8 @@ from llmrouter.pipeline.tails import Tails
 from llmrouter.pipeline.tasks import Tasks
 from llmrouter.pipeline.traffic import Drained, Traffic
 from llmrouter.pipeline.turnstile import Turnstile
-from llmrouter.replay.asking import Replays
-from llmrouter.replay.desk import ReplayDesk
-from llmrouter.replay.live_asking import LiveReplays
-from llmrouter.settings import Keyring, Settings
+from llmrouter.settings import Settings
 from llmrouter.store.opening import Store
-from llmrouter.telemetry.opening import OpenTelemetry
-from llmrouter.upstream.client import HttpUpstream
 from llmrouter.web.app import build_app
 from llmrouter.web.endpoints import Operation
 from llmrouter.web.front import Front
@@ -61,20 +53,6 @@ class Router:
     traffic: Traffic
     tasks: Tasks
     drained: Drained = field(default_factory=lambda: Drained(0, 0))
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """What a router is joined of: what had to be opened, read or told first."""
-
-    settings: Settings
-    keyring: Keyring
-    store: Store
-    upstream: HttpUpstream
-    configuration: ActiveConfiguration
-    estimator: Estimator
-    telemetry: OpenTelemetry | None
-    clock: Clock
 
 
 async def join(opened: Opened) -> Router:
@@ -125,7 +103,7 @@ async def join(opened: Opened) -> Router:
         versions=store.versions,
         prices=store.prices,
         reader=store.reader,
-        replays=_replay_desk(opened, tasks),
+        replay_desk=LateReplayDesk(opened, tasks),
         keyring=keyring,
         traffic=traffic,
         dialects=DIALECTS,
@@ -194,15 +172,6 @@ def _model_classifiers(
         made(Asked("ollama", ollama_model, OLLAMA_S)),
         made(Asked("api", opened.settings.router_api_model, API_S)),
     )
-
-
-def _replay_desk(opened: Opened, tasks: Tasks) -> ReplayDesk:
-    settings, keyring, store = opened.settings, opened.keyring, opened.store
-    read = partial(read_configuration, settings=settings, keyring=keyring)
-    reader = store.reader
-    made_with = Replays(reader.replays, reader.versions, reader.prices, read, keyring)
-    live = LiveReplays(made_with, store, opened.upstream, opened.estimator, opened.clock)
-    return ReplayDesk(made_with, live, tasks, same_ledger(settings))
 
 
 def _guard(settings: Settings) -> Guard:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from llmrouter import __version__
 from llmrouter.bootstrap.background import following_others, leave_when_lost, purge_old
-from llmrouter.bootstrap.joining import Opened, Router, join
+from llmrouter.bootstrap.joining import Router, join
 from llmrouter.bootstrap.ledger import running_configuration, store_settings
+from llmrouter.bootstrap.opened import Opened
 from llmrouter.core.clock import Clock, SystemClock
 from llmrouter.core.events import Event, ServerStarted, ServerStopped
 from llmrouter.dialects.registry import DIALECTS

@@ -93,9 +93,10 @@ async def start() -> tuple[dict[str, Any], int]:
         breakers=order.breakers,
         prices=order.prices,
     )
+    desk = await services().replay_desk()
     if not order.live:
         _refuse_live_members(order)
-        return show_replay(await services().replays.start(asked)), 202
+        return show_replay(await desk.start(asked)), 202
     _refuse_offline_members(order)
     wanted = LiveAsked(
         max_usd=order.max_usd,
@@ -107,7 +108,7 @@ async def start() -> tuple[dict[str, Any], int]:
         unchanged=order.unchanged,
         allow_unknown_prices=order.allow_unknown_prices,
     )
-    return show_replay(await services().replays.start_live(asked, wanted)), 202
+    return show_replay(await desk.start_live(asked, wanted)), 202
 
 
 @blueprint.get("")
@@ -143,7 +144,7 @@ async def results(number: int) -> dict[str, Any]:
 @blueprint.post("/<int:number>/resume")
 async def resume(number: int) -> tuple[dict[str, Any], int]:
     """Goes on with a replay that was interrupted; a live one needs ``max_usd`` in the body."""
-    desk = services().replays
+    desk = await services().replay_desk()
     if await desk.kind_of(number) != "live":
         return show_replay(await desk.resume(number)), 202
     order = await model_body(LiveOrder)

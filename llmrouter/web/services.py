@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from quart import current_app
@@ -63,7 +63,8 @@ class Services:
     versions: Versions
     prices: Prices
     reader: LedgerReader
-    replays: ReplayDesk
+    replay_desk: Callable[[], Awaitable[ReplayDesk]]
+    """It is opened when it is first needed."""
     keyring: Keyring
     traffic: Traffic
     dialects: Mapping[DialectName, Dialect]
