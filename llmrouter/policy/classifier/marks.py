@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from llmrouter.core.records import record
 
-_EMOJI = frozenset(map(chr, (*range(0x1F300, 0x1FB00), *range(0x2600, 0x27C0))))
+_EMOJI = frozenset((":", ";", *map(chr, (*range(0x1F300, 0x1FB00), *range(0x2600, 0x27C0)))))
 
 
 @record
@@ -258,7 +258,7 @@ _PATTERNS = tuple(
             ),
         ),
         ("field", ":", r"^[ \t]*[A-Z][\w ]{2,20}:\s*\S"),
-        ("emoji", _EMOJI.union(":;"), r"[\U0001f300-\U0001faff\u2600-\u27bf]|[:;]-?[)(DP]"),
+        ("emoji", _EMOJI, r"[\U0001f300-\U0001faff\u2600-\u27bf]|[:;]-?[)(DP]"),
         ("heading", "#", r"^#{1,6} \S"),
         ("comma_sentence", ",", r"\w, \w[^,.?!\n]{8,}[.?!]"),
     )
