@@ -1,9 +1,12 @@
-"""The rows that the ledger keeps, and the record in which a request's rows travel together."""
+"""The rows that the ledger keeps, and the record in which a request's rows travel together.
+
+A request's and an attempt's row is a tuple, which the database takes as it is.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from llmrouter.core.events import Event
 from llmrouter.core.records import record
@@ -18,8 +21,7 @@ from llmrouter.core.routing import (
 from llmrouter.core.usage import CostBasis, UsageSource
 
 
-@record
-class RequestRow:
+class RequestRow(NamedTuple):
     """One request, once it is over.  Tokens and cost sum over all its attempts."""
 
     id: int
@@ -29,78 +31,77 @@ class RequestRow:
     endpoint: str
     dialect: str
     purpose: Purpose
+    key_id: str | None
+    client_request_id: str | None
+    replay_id: int | None
     stream: bool
+    conversation_id: str | None
+    requested_model: str | None
+    category: str | None
+    decided_by: DecidedBy | None
+    mode: Mode | None
+    classify_us: int | None
+    attempts: int
+    provider: str | None
+    model: str | None
+    price_id: int | None
+    first_token_us: int | None
     ending: Ending
     http_status: int
-    attempts: int
     duration_us: int
-    key_id: str | None = None
-    client_request_id: str | None = None
-    conversation_id: str | None = None
-    requested_model: str | None = None
-    category: str | None = None
-    decided_by: DecidedBy | None = None
-    mode: Mode | None = None
-    provider: str | None = None
-    model: str | None = None
-    error_class: str | None = None
-    first_token_us: int | None = None
-    classify_us: int | None = None
-    overhead_us: int | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_tokens: int | None = None
-    cache_write_tokens: int | None = None
-    reasoning_tokens: int | None = None
-    cache_write_1h_tokens: int | None = None
-    input_audio_tokens: int | None = None
-    input_image_tokens: int | None = None
-    output_audio_tokens: int | None = None
-    output_image_tokens: int | None = None
-    web_searches: int | None = None
+    overhead_us: int | None
+    error_class: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cache_read_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
+    cache_write_1h_tokens: int | None
+    input_audio_tokens: int | None
+    input_image_tokens: int | None
+    output_audio_tokens: int | None
+    output_image_tokens: int | None
+    web_searches: int | None
     usage_source: UsageSource = "none"
     cost_nusd: int | None = None
     cost_basis: CostBasis = "unknown"
-    price_id: int | None = None
-    replay_id: int | None = None
 
 
-@record
-class AttemptRow:
+class AttemptRow(NamedTuple):
     """One call to one target; failed ones carry what they cost, too."""
 
     request_id: int
-    n: int
     started_us: int
+    n: int
     provider: str
     account: str
     model: str
     kind: AttemptKind
     outcome: AttemptOutcome
+    http_status: int | None
+    error_class: str | None
+    connect_us: int | None
+    headers_us: int | None
+    duration_us: int | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cache_read_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
+    cache_write_1h_tokens: int | None
+    input_audio_tokens: int | None
+    input_image_tokens: int | None
+    output_audio_tokens: int | None
+    output_image_tokens: int | None
+    web_searches: int | None
+    provider_request_id: str | None
+    service_tier: str | None
     counted: bool = False
-    http_status: int | None = None
-    error_class: str | None = None
-    connect_us: int | None = None
-    headers_us: int | None = None
-    first_token_us: int | None = None
-    duration_us: int | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_tokens: int | None = None
-    cache_write_tokens: int | None = None
-    reasoning_tokens: int | None = None
-    cache_write_1h_tokens: int | None = None
-    input_audio_tokens: int | None = None
-    input_image_tokens: int | None = None
-    output_audio_tokens: int | None = None
-    output_image_tokens: int | None = None
-    web_searches: int | None = None
     usage_source: UsageSource = "none"
+    first_token_us: int | None = None
     cost_nusd: int | None = None
     cost_basis: CostBasis = "unknown"
     price_id: int | None = None
-    provider_request_id: str | None = None
-    service_tier: str | None = None
 
 
 @record

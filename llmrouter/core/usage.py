@@ -6,7 +6,7 @@ as zero.  Money is an integer number of nano-dollars (1 USD = 1,000,000,000).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from decimal import Decimal
 from operator import attrgetter
 from typing import Final, Literal
@@ -108,10 +108,7 @@ def usd_from_nusd(nusd: int | None) -> Decimal | None:
     return None if nusd is None else Decimal(nusd) / NUSD_PER_USD
 
 
-def sum_of_known(parts: Iterable[int | None]) -> int | None:
+def sum_of_known(parts: Sequence[int | None]) -> int | None:
     """The sum of what is known; None when nothing is."""
-    total: int | None = None
-    for part in parts:
-        if part is not None:
-            total = part if total is None else total + part
-    return total
+    total = sum(filter(None, parts))
+    return None if total == 0 and parts.count(None) == len(parts) else total

@@ -8,7 +8,6 @@ has removed cannot be compared and is left out.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
 from itertools import groupby
 from typing import Any, Final
 
@@ -131,7 +130,7 @@ def _compare_events(
         except (KeyError, TypeError, ValueError) as error:
             findings.add(Difference(name, "events", str(error), "events that tell a request"))
             continue
-        findings.compare(name, _members(row), _members(expected))
+        findings.compare(name, row._asdict(), expected._asdict())
         _compare_attempts(findings, name, stored[row.id], of_events)
 
 
@@ -147,7 +146,7 @@ def _compare_attempts(
         if found is None:
             findings.add(Difference(where, "row", None, "a row"))
         else:
-            findings.compare(where, _members(found), _members(attempt))
+            findings.compare(where, found._asdict(), attempt._asdict())
     for n in sorted(stored.keys() - {attempt.n for attempt in expected}):
         findings.add(Difference(f"{request} attempt {n}", "row", "a row", None))
 
@@ -255,7 +254,3 @@ def _compare_sums(
                 dict(zip(measures, have, strict=True)),
                 dict(zip(measures, want, strict=True)),
             )
-
-
-def _members(row: RequestRow | AttemptRow) -> dict[str, Any]:
-    return {f.name: getattr(row, f.name) for f in fields(row)}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 from llmrouter.core.events import Event
 from llmrouter.core.ledger import (
@@ -30,10 +30,7 @@ from llmrouter.store.records import (
     made_at_us,
 )
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-    Row = TypeVar("Row", bound=DataclassInstance)
+Row = TypeVar("Row", RequestRow, AttemptRow)
 
 _data_of: Final = attrgetter("data")
 
@@ -177,5 +174,5 @@ def _add_cooldowns(batch: Batch, at_us: int, events: Iterable[Event]) -> None:
 
 
 def _mend(row: Row) -> Row:
-    texts = {f.name: getattr(row, f.name) for f in fields(row)}
-    return replace(row, **{k: storable(v) for k, v in texts.items() if isinstance(v, str)})
+    texts = {k: storable(v) for k, v in row._asdict().items() if isinstance(v, str)}
+    return row._replace(**texts)

@@ -45,7 +45,8 @@ The list takes a fraction of the head's time, and most heads are known by it.
 EventTuple = tuple[int, int, int, str, int | None, str]
 """A row of ``event_row``, in the order of its columns."""
 
-LONGEST_HEAD: Final = 2_000  # PostgreSQL indexes no text beyond 2,700 bytes
+LONGEST_HEAD: Final = 2_000
+"""Of its values: PostgreSQL indexes no text beyond 2,700 bytes, and names take up to 200."""
 MOST_HEADS: Final = 50_000
 """Clients' words must not fill memory, nor the table."""
 
@@ -212,9 +213,7 @@ class KnownHeads:
         for row in rows:
             key = (row.kind, row.shared)
             if row.shared != _NONE_SHARED and self._was_seen(key):
-                head = row.head
-                if len(head) <= LONGEST_HEAD:
-                    again[row.kind, head] = key
+                again[row.kind, row.head] = key
         if self._full or not again:
             return {}
         # Nodes that write the same rows must take them in the same order.
@@ -228,6 +227,8 @@ class KnownHeads:
         self._full = self._full or len(self.ids) >= MOST_HEADS
 
     def _was_seen(self, key: HeadKey) -> bool:
+        if len(key[1]) > LONGEST_HEAD:
+            return False
         if key in self._seen:
             return True
         self._seen[key] = None

@@ -105,9 +105,9 @@ def reprice_step(
         folded, folded_attempts = fold_request(request.id, [*told, *added])
         before[0].append(request)
         before[1].extend(own)
-        after[0].append(replace(request, **_cost_columns(folded)))
+        after[0].append(request._replace(**_cost_columns(folded)))
         after[1].extend(
-            replace(old, **_cost_columns(new))
+            old._replace(**_cost_columns(new))
             for old, new in zip(sorted(own, key=_n), folded_attempts, strict=True)
         )
         if not dry_run:

@@ -31,7 +31,7 @@ from llmrouter.store.packing import FRESH_FOR, BodyPolicy, PackedBody, RecentMes
 from llmrouter.store.records import Payload
 from llmrouter.store.recovery import find_abandoned
 from llmrouter.store.rollups import sum_up, write_rollups
-from llmrouter.store.statements import ATTEMPT_COLUMNS, REQUEST_COLUMNS, run, statements_for
+from llmrouter.store.statements import run, statements_for
 
 T = TypeVar("T")
 
@@ -42,8 +42,6 @@ _VARIABLES_AT_ONCE: Final = 500  # SQLite before 3.32 takes 999 in one statement
 
 _TURNS: Final = 0x6C6C6D74  # "llmt"; the first half of the advisory lock of each node's turns
 
-_request_tuple: Final = attrgetter(*REQUEST_COLUMNS)
-_attempt_tuple: Final = attrgetter(*ATTEMPT_COLUMNS)
 _breaker_tuple: Final = attrgetter(*field_names(BreakerRow))
 _lock_tuple: Final = attrgetter(*field_names(AccountLockRow))
 _cooldown_tuple: Final = attrgetter(*field_names(CooldownRow))
@@ -188,9 +186,8 @@ class Scribe:
             _require_same(batch.requests, stored)
             batch = without(batch, stored)
         to = self._statements
-        run(connection, to.insert_request, [_request_tuple(row) for row in batch.requests])
-        attempts = [_attempt_tuple(row) for row in batch.attempts]
-        run(connection, to.add_attempt if again else to.insert_attempt, attempts)
+        run(connection, to.insert_request, batch.requests)
+        run(connection, to.add_attempt if again else to.insert_attempt, batch.attempts)
         heads = self._heads.store(connection, batch.events.waiting)
         run(connection, to.add_event if again else to.insert_event, batch.events.under(heads))
         write_rollups(connection, to, sum_up(batch.requests, batch.attempts))

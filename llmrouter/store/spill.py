@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     Row = TypeVar("Row", bound=DataclassInstance)
 
+Tuple = TypeVar("Tuple", RequestRow, AttemptRow)
+
 READ_AT_ONCE: Final = 200
 
 
@@ -134,8 +136,8 @@ def write_payload(payload: Payload) -> str:
             }
         case RequestRecord():
             document = {
-                "request": members(payload.request),
-                "attempts": [members(row) for row in payload.attempts],
+                "request": _write_tuple(payload.request),
+                "attempts": [_write_tuple(row) for row in payload.attempts],
                 "events": [_write_event(event) for event in payload.events],
                 "opened": payload.opened,
                 "breakers": [members(row) for row in payload.breakers],
@@ -171,8 +173,8 @@ def _read_document(document: Mapping[str, Any]) -> Payload:
         )
     body, state = document["body"], document.get("state")
     return RequestRecord(
-        request=_read_row(RequestRow, document["request"]),
-        attempts=tuple(_read_row(AttemptRow, row) for row in document["attempts"]),
+        request=_read_tuple(RequestRow, document["request"]),
+        attempts=tuple(_read_tuple(AttemptRow, row) for row in document["attempts"]),
         events=_read_events(document["events"]),
         opened=document["opened"],
         breakers=breakers,
@@ -205,6 +207,15 @@ def _read_events(events: Sequence[Sequence[Any]]) -> tuple[Event, ...]:
 def _read_row(kind: type[Row], row: Mapping[str, Any]) -> Row:
     known = {field.name for field in fields(kind)}
     return kind(**{name: value for name, value in row.items() if name in known})
+
+
+def _write_tuple(row: RequestRow | AttemptRow) -> dict[str, Any]:
+    return {name: value for name, value in row._asdict().items() if value is not None}
+
+
+def _read_tuple(kind: type[Tuple], row: Mapping[str, Any]) -> Tuple:
+    read: dict[str, Any] = {**dict.fromkeys(kind._fields), **kind._field_defaults}
+    return kind(**{name: row.get(name, absent) for name, absent in read.items()})
 
 
 def _append(path: Path, lines: Sequence[str]) -> None:

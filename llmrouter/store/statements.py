@@ -7,28 +7,32 @@ statement and each row anew would be most of the work.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     Connection,
     Dialect,
     Integer,
     Table,
+    TableClause,
     Text,
     Update,
     and_,
     bindparam,
+    column,
     func,
     literal_column,
     or_,
     update,
 )
+from sqlalchemy import table as named_table
 from sqlalchemy.dialects import registry, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.elements import ColumnElement
 
+from llmrouter.core.ledger import AttemptRow, RequestRow
 from llmrouter.store import schema
 from llmrouter.store.engine import DatabaseKind
 
@@ -36,9 +40,6 @@ if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
 
     Insert = sqlite.Insert | postgresql.Insert
-
-REQUEST_COLUMNS: Final = tuple(c.name for c in schema.request.columns if c.name != "data")
-ATTEMPT_COLUMNS: Final = tuple(c.name for c in schema.attempt.columns)
 
 
 class Statements:
@@ -50,11 +51,11 @@ class Statements:
             ("sqlite", "qmark") if kind == "sqlite" else ("postgresql.psycopg", "format")
         )
         self._dialect: Dialect = registry.load(driver)(paramstyle=style)
-        self.insert_request = self._insert(schema.request, REQUEST_COLUMNS)
-        self.insert_attempt = self._insert(schema.attempt)
+        self.insert_request = self._insert(schema.request, RequestRow._fields)
+        self.insert_attempt = self._insert(schema.attempt, AttemptRow._fields)
         self.insert_event = self._insert(schema.event_row)
         self.insert_body = self._insert(schema.body)
-        self.add_attempt = self._insert(schema.attempt, unless_known=True)
+        self.add_attempt = self._insert(schema.attempt, AttemptRow._fields, unless_known=True)
         self.add_event = self._insert(schema.event_row, unless_known=True)
         self.add_head = self._insert(schema.event_head, ("kind", "head"), unless_known=True)
         self.add_message = self._insert(schema.message, unless_known=True)
@@ -84,9 +85,11 @@ class Statements:
     def _insert(
         self, table: Table, columns: Iterable[str] | None = None, *, unless_known: bool = False
     ) -> str:
+        """Takes all columns, or some in that order."""
         statement = self._into(table)
         if columns is not None:
-            statement = statement.values({name: bindparam(name) for name in columns})
+            taken = [column(name, table.c[name].type) for name in columns]
+            statement = self._into(named_table(table.name, *taken))
         return self._compile(statement.on_conflict_do_nothing() if unless_known else statement)
 
     def _sum(self, table: Table, measures: Iterable[str]) -> str:
@@ -180,7 +183,7 @@ class Statements:
             statement.on_conflict_do_update(index_elements=key, set_=values, where=where)
         )
 
-    def _into(self, table: Table) -> Insert:
+    def _into(self, table: Table | TableClause) -> Insert:
         if self._kind == "sqlite":
             return sqlite.insert(table)
         from sqlalchemy.dialects import postgresql  # 2 MB that a file has no use for
@@ -197,7 +200,7 @@ def statements_for(kind: DatabaseKind) -> Statements:
     return Statements(kind)
 
 
-def run(connection: Connection, statement: str, rows: list[tuple[Any, ...]]) -> None:
+def run(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
     """Runs a statement once per row; not at all without rows.  Raises ``DBAPIError``."""
     if not rows:
         return

@@ -6,7 +6,6 @@ Laws 1, 3, 5 and 6 over random faults, many requests at a time.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -187,5 +186,5 @@ def as_row(row: RequestRow | AttemptRow) -> dict[str, Any]:
     """As SQLite has it."""
     return {
         name: int(value) if isinstance(value, bool) else value
-        for name, value in dataclasses.asdict(row).items()
+        for name, value in row._asdict().items()
     }

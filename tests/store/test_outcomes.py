@@ -17,7 +17,7 @@ HOUR_US = 3_600_000_000
 
 def of_version(record: RequestRecord, version: int, **changes: Any) -> RequestRecord:
     """The record as another version's."""
-    return replace(record, request=replace(record.request, config_version=version, **changes))
+    return replace(record, request=record.request._replace(config_version=version, **changes))
 
 
 async def keep(store: Store, *records: RequestRecord) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from llmrouter.core.prices import PriceCard
@@ -78,8 +78,8 @@ async def test_a_cost_that_becomes_known_is_added_and_nothing_else_changes(
             k: v for k, v in before.request.items() if k not in same
         }
         row, attempts = fold_request(story.request["id"], story.events)
-        assert {**asdict(row), "data": None} == {**story.request, "stream": False}
-        assert asdict(attempts[0]) == {**story.attempts[0], "counted": False}
+        assert {**row._asdict(), "data": None} == {**story.request, "stream": False}
+        assert attempts[0]._asdict() == {**story.attempts[0], "counted": False}
         assert router.ledger.story(told).request["cost_nusd"] == 250_000_000
         check_sums(router.ledger)
 

@@ -139,7 +139,7 @@ async def test_a_record_that_no_database_takes_goes_aside_alone(
 ) -> None:
     good = [answered(store.ids.next()) for _ in range(3)]
     bad = answered(store.ids.next())
-    bad = replace(bad, request=replace(bad.request, duration_us=2**80))
+    bad = replace(bad, request=bad.request._replace(duration_us=2**80))
     async with asyncio.TaskGroup() as group:
         for record in (good[0], bad, *good[1:]):
             group.create_task(store.ledger.close(record))

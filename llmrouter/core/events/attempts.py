@@ -109,6 +109,8 @@ class AttemptSucceeded(_AttemptEnded):
     """An attempt delivered a whole answer."""
 
     kind: ClassVar[str] = "attempt.succeeded"
+    error_class: ClassVar[None] = None
+    counted: ClassVar[bool] = False
 
 
 @record

@@ -8,10 +8,9 @@ from sqlalchemy import Row, Select, select
 
 from llmrouter.core.ledger import AttemptRow, RequestRow
 from llmrouter.store import schema
-from llmrouter.store.statements import ATTEMPT_COLUMNS, REQUEST_COLUMNS
 
-_REQUEST: Final = tuple(schema.request.c[name] for name in REQUEST_COLUMNS)
-_ATTEMPT: Final = tuple(schema.attempt.c[name] for name in ATTEMPT_COLUMNS)
+_REQUEST: Final = tuple(schema.request.c[name] for name in RequestRow._fields)
+_ATTEMPT: Final = tuple(schema.attempt.c[name] for name in AttemptRow._fields)
 
 
 def select_requests() -> Select[Any]:
@@ -26,9 +25,9 @@ def select_attempts() -> Select[Any]:
 
 def request_row(row: Row[Any]) -> RequestRow:
     """The request behind a row; what a join added to it is left out."""
-    return RequestRow(**dict(zip(REQUEST_COLUMNS, row, strict=False)))
+    return RequestRow._make(row[: len(_REQUEST)])
 
 
 def attempt_row(row: Row[Any]) -> AttemptRow:
     """The attempt behind a row."""
-    return AttemptRow(**dict(zip(ATTEMPT_COLUMNS, row, strict=True)))
+    return AttemptRow._make(row)
