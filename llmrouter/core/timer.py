@@ -10,7 +10,8 @@ class Alarm:
     """Rings when the time that was `set` last is up.
 
     The event loop's own timer is left where it is when a later time is set: when it goes off, it
-    looks whether it was meant, and sleeps on if not.  What ringing does is for subclasses to say.
+    looks whether it was meant, and sleeps on if not.  What ringing does is for subclasses to say,
+    and whether anybody still waits.
     """
 
     __slots__ = ("_deadline_s", "_handle", "_looks_at_s")
@@ -18,7 +19,7 @@ class Alarm:
     def __init__(self) -> None:
         self._handle: asyncio.TimerHandle | None = None
         self._looks_at_s = 0.0
-        self._deadline_s: float | None = None
+        self._deadline_s = 0.0
 
     @property
     def is_running(self) -> bool:
@@ -38,10 +39,6 @@ class Alarm:
             self._handle.cancel()
             self._look_at(deadline_s)
 
-    def stop(self) -> None:
-        """Nobody waits any more; the event loop's timer will find out."""
-        self._deadline_s = None
-
     def close(self) -> None:
         """Lets go of the event loop."""
         if self._handle is not None:
@@ -54,8 +51,6 @@ class Alarm:
 
     def _look(self) -> None:
         self._handle = None
-        if self._deadline_s is None:
-            return
         if self._deadline_s > asyncio.get_running_loop().time():
             self._look_at(self._deadline_s)
         else:

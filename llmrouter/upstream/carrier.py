@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Final, Protocol
 
 from llmrouter import __version__
@@ -42,7 +42,7 @@ class CarriedReply(Protocol):
 class Carrier(Protocol):
     """Connections to any number of providers."""
 
-    async def carry(self, call: UpstreamCall, progress: Progress) -> CarriedReply:
+    def carry(self, call: UpstreamCall, progress: Progress) -> Awaitable[CarriedReply]:
         """Sends the call, and waits for the reply's head within the time of ``progress``.
 
         Raises one of `llmrouter.upstream.faults.CARRIER_ERRORS`, and ``UnicodeEncodeError`` for

@@ -75,23 +75,26 @@ class HttpUpstream:
         """
         trust = _Trust(call.url.startswith("https:"), call.ca_file)
         carriers = self._given or self._carriers.get(trust) or await self._carriers_for(trust)
-        progress = Progress(call, self._clock)
-        try:
-            return await _attempt(call, carriers.pooled, progress)
-        except AttemptError as error:
-            # The provider closed an idle connection in the moment that we took it, which is its
-            # good right and no failure.
-            was_closed_while_idle = (
-                error.kind == "reset"
-                and progress.is_reused
-                and progress.phase in ("send", "headers")
-                and not progress.has_response_bytes
-            )
-            if not was_closed_while_idle:
-                raise
-        reply = await _attempt(call, carriers.fresh, Progress(call, self._clock))
-        reply.reconnected = True
-        return reply
+        reconnected = False
+        while True:
+            carrier = carriers.fresh if reconnected else carriers.pooled
+            progress = Progress(call, self._clock)
+            try:
+                carried = await carrier.carry(call, progress)
+            except UnicodeEncodeError:
+                raise AttemptError(
+                    "connect",
+                    "send",
+                    "a header holds characters that HTTP can't send; is it the key?",
+                ) from None
+            except CARRIER_ERRORS as error:
+                failure = as_attempt_error(error, progress)
+                if reconnected or not _was_closed_while_idle(failure, progress):
+                    raise failure from error
+                reconnected = True
+            else:
+                progress.phase = "body"
+                return HttpReply(carried, progress, call.max_body_bytes, reconnected=reconnected)
 
     async def _carriers_for(self, trust: _Trust) -> _Carriers:
         """Connections for one set of trust, made when they are first needed."""
@@ -121,17 +124,15 @@ class HttpUpstream:
         return carriers
 
 
-async def _attempt(call: UpstreamCall, carrier: Carrier, progress: Progress) -> HttpReply:
-    try:
-        carried = await carrier.carry(call, progress)
-    except UnicodeEncodeError:
-        raise AttemptError(
-            "connect", "send", "a header holds characters that HTTP can't send; is it the key?"
-        ) from None
-    except CARRIER_ERRORS as error:
-        raise as_attempt_error(error, progress) from error
-    progress.headers_came()
-    return HttpReply(carried, progress, call.max_body_bytes)
+def _was_closed_while_idle(failure: AttemptError, progress: Progress) -> bool:
+    """Whether the provider closed an idle connection in the moment that we took it, which is its
+    good right and no failure."""
+    return (
+        failure.kind == "reset"
+        and progress.is_reused
+        and progress.phase in ("send", "headers")
+        and not progress.has_response_bytes
+    )
 
 
 def _carrier(

@@ -10,6 +10,7 @@ import asyncio
 import re
 import socket
 import ssl
+from collections.abc import Awaitable
 from typing import NamedTuple
 
 from llmrouter.core.upstream import UpstreamCall
@@ -63,13 +64,13 @@ class LeanCarrier:
         self._addresses: dict[str, _Address] = {}
         self._header_lines: dict[tuple[str, int], bytes] = {}
 
-    async def carry(self, call: UpstreamCall, progress: Progress) -> IncomingReply:
+    def carry(self, call: UpstreamCall, progress: Progress) -> Awaitable[IncomingReply]:
         address = self._addresses.get(call.url) or self._address(call.url)
         head = self._head(call, address.request_line)
         connection = self._take(address.origin)
         if connection is None:
-            connection = await progress.in_time(self._connect(address.origin, progress))
-        return await connection.send(head, call.body, progress)
+            return self._carry_on_a_new_one(address.origin, head, call.body, progress)
+        return connection.send(head, call.body, progress)
 
     async def aclose(self) -> None:
         if self._tidying is not None:
@@ -146,6 +147,12 @@ class LeanCarrier:
             if connection.is_usable:
                 return connection
         return None
+
+    async def _carry_on_a_new_one(
+        self, origin: Origin, head: bytes, body: bytes, progress: Progress
+    ) -> IncomingReply:
+        connection = await progress.in_time(self._connect(origin, progress))
+        return await connection.send(head, body, progress)
 
     async def _connect(self, origin: Origin, progress: Progress) -> LeanConnection:
         progress.resolving()

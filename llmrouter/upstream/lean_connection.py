@@ -8,11 +8,8 @@ from typing import Protocol, cast
 from llmrouter.core.timer import Alarm
 from llmrouter.upstream.faults import ConnectionLost
 from llmrouter.upstream.lean_pool import Origin
-from llmrouter.upstream.lean_reply import IncomingReply
+from llmrouter.upstream.lean_reply import READ_AHEAD_BYTES, IncomingReply
 from llmrouter.upstream.progress import Progress
-
-READ_AHEAD_BYTES = 256 * 1024
-"""How much of a body may wait for a slow reader; then the provider waits."""
 
 WHOLE_BYTES = 64 * 1024
 """Up to here a copy costs less than a second system call."""
@@ -62,8 +59,8 @@ class LeanConnection(asyncio.Protocol):
             else:
                 progress.sent()
             self._patience.set(progress.headers_s)
-            await reply.head()
-            self._patience.stop()
+            while not reply.has_head:
+                await reply.more()
         except BaseException:
             self._reply = None
             self.close()
@@ -75,7 +72,8 @@ class LeanConnection(asyncio.Protocol):
             return  # it was released before
         self._reply = None
         if reply.is_complete and reply.keeps_alive and self.is_usable and not self._is_uploading:
-            self.resume_reading()
+            if self._is_reading_paused:
+                self.resume_reading()
             self._owner.released(self)
         else:
             self.close()
@@ -125,8 +123,8 @@ class LeanConnection(asyncio.Protocol):
             self._reply.fail(failure)
 
     def out_of_patience(self) -> None:
-        """The reply's head has not come in time."""
-        if self._reply is not None:
+        """The time for the head of the reply is up, if it has not come."""
+        if self._reply is not None and not self._reply.has_head:
             self._reply.fail(TimeoutError())
 
 

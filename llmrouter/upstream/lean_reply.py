@@ -13,6 +13,9 @@ from llmrouter.core.upstream import Take
 from llmrouter.upstream.faults import CarrierError, NotHttp
 from llmrouter.upstream.progress import Progress
 
+READ_AHEAD_BYTES = 256 * 1024
+"""How much of a body may wait for a slow reader; then the provider waits."""
+
 HEAD_BYTES = 100 * 1024
 """What the head may be long, as in httpcore; the trailers of a chunked body count, too."""
 
@@ -27,7 +30,7 @@ class Bearer(Protocol):
     """The connection that a reply comes over, as far as the reply is concerned."""
 
     def resume_reading(self) -> None:
-        """Nothing of the body waits to be taken any more."""
+        """Nothing of a body waits any more of which more than `READ_AHEAD_BYTES` did."""
 
     def release(self, reply: IncomingReply) -> None:
         """The call is over: back to the pool, or closed when the provider has not finished."""
@@ -39,6 +42,8 @@ class Bearer(Protocol):
 class IncomingReply:
     """A `llmrouter.upstream.carrier.CarriedReply`, fed by its connection and read by its call.
 
+    ``status`` and ``headers``, which have names in lower case and are joined by commas where they
+    came several times, are there once it ``has_head``.
     ``is_complete``: the framing says that it is whole.  ``keeps_alive``: the connection may carry
     another request afterwards.  ``pending_bytes`` have arrived and were not taken.
     """
@@ -50,7 +55,6 @@ class IncomingReply:
         "_fields",
         "_flow",
         "_header_bytes",
-        "_is_close_delimited",
         "_is_parsed",
         "_parser",
         "_pending",
@@ -64,11 +68,11 @@ class IncomingReply:
         "status",
     )
 
+    status: int
+    headers: Mapping[str, str]
+
     def __init__(self, progress: Progress, bearer: Bearer) -> None:
         self.progress = progress
-        self.status = 0
-        self.headers: Mapping[str, str] = {}
-        """Names in lower case; what came several times is joined by commas."""
         self.has_head = False
         self.is_complete = False
         self.keeps_alive = False
@@ -78,7 +82,6 @@ class IncomingReply:
         self._fields: list[tuple[bytes, bytes]] = []
         self._fed_bytes = 0  # up to the end of the head, and what came along with that
         self._header_bytes = 0
-        self._is_close_delimited = False
         self._error: CarrierError | TimeoutError | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._flow: _Flow | None = None
@@ -100,7 +103,7 @@ class IncomingReply:
             self.keeps_alive = False  # there is more than the reply
             return
         if not self.has_head:
-            self.progress.received(data)
+            self.progress.has_response_bytes = True
             if not self._fed_bytes and not data.startswith(b"H"):
                 self.fail(NotHttp(_foreign(data)))
                 return
@@ -115,18 +118,18 @@ class IncomingReply:
             return
         if self.is_complete:
             self._stop_parsing()
-        if self._flow is None:
-            self._wake()
-        else:
+        if self._flow is not None:
             self._hand_on(self._flow)
+        elif self._waiter is not None:
+            self._wake()
 
     def end(self) -> None:
         """The provider closed its side."""
         self.keeps_alive = False
         if self.is_complete:
             return
-        self.progress.received(b"")
-        if self._is_close_delimited:
+        self.progress.is_at_eof = True
+        if self.has_head and _is_close_delimited(self.status, self.headers):
             self.is_complete = True
             self._let_go()
         else:
@@ -141,15 +144,15 @@ class IncomingReply:
 
     # What the call asks
 
-    async def head(self) -> None:
-        """Waits until status and headers are there.
+    def more(self) -> asyncio.Future[None]:
+        """Done when something new has come.
 
         Raises `CarrierError`, and ``TimeoutError`` when the connection says so.
         """
-        while not self.has_head:
-            if self._error is not None:
-                raise self._error
-            await self._more()
+        if self._error is not None:
+            raise self._error
+        waiter = self._waiter = asyncio.get_running_loop().create_future()
+        return waiter
 
     async def take(self) -> bytes:
         """All of the body that has arrived; empty at its end.
@@ -168,8 +171,9 @@ class IncomingReply:
             return b"" if self.is_complete else None
         data = pending[0] if len(pending) == 1 else b"".join(pending)
         pending.clear()
+        if self.pending_bytes > READ_AHEAD_BYTES:
+            self._bearer.resume_reading()
         self.pending_bytes = 0
-        self._bearer.resume_reading()
         return data
 
     async def flow(self, take: Take, limit_bytes: int) -> int:
@@ -183,7 +187,7 @@ class IncomingReply:
             return 0
         flow = self._flow = _Flow(take, limit_bytes)
         try:
-            await self._more()
+            await self.more()
         except BaseException:
             self._bearer.close()
             raise
@@ -212,12 +216,13 @@ class IncomingReply:
         if self._fed_bytes > HEAD_BYTES:  # with some of the body, or not
             self._count(fields)
         status = self._parser.get_status_code()
-        if status < 100 or status == _SWITCHING:
-            raise NotHttp(f"status {status} answers no request")
         if status < 200:
+            if status < 100 or status == _SWITCHING:
+                raise NotHttp(f"status {status} answers no request")
             return  # 100 Continue or 103 Early Hints: the reply is yet to come
-        self.headers = _header_mapping(fields)
-        self._is_close_delimited = _is_close_delimited(status, self.headers)
+        headers = self.headers = _header_mapping(fields)
+        if "transfer-encoding" in headers:
+            _require_chunked(headers["transfer-encoding"])
         self.status = status
         self.has_head = True
         # h11 takes bare line feeds in a head, and nowhere else.
@@ -234,9 +239,7 @@ class IncomingReply:
 
     async def _arrival(self) -> bytes:
         while (data := self.arrived()) is None:
-            if self._error is not None:
-                raise self._error
-            await self._more()
+            await self.more()
         return data
 
     def _count(self, fields: Collection[tuple[bytes, bytes]]) -> None:
@@ -271,11 +274,6 @@ class IncomingReply:
         if self.is_complete or not wants_more:
             self._wake()
 
-    def _more(self) -> asyncio.Future[None]:
-        """Done when there is something new."""
-        waiter = self._waiter = asyncio.get_running_loop().create_future()
-        return waiter
-
     def _wake(self) -> None:
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
@@ -302,16 +300,15 @@ class _Flow:
 
 
 def _is_close_delimited(status: int, headers: Mapping[str, str]) -> bool:
-    """Whether the body ends with the connection.
+    """Whether the body ends with the connection."""
+    is_framed = "transfer-encoding" in headers or "content-length" in headers
+    return not is_framed and status not in _WITHOUT_BODY
 
-    Raises `NotHttp` for a framing that is not known, as h11 does.
-    """
-    coding = headers.get("transfer-encoding")
-    if coding is not None:
-        if coding.strip().lower() != "chunked":
-            raise NotHttp("a transfer-encoding other than chunked")
-        return False
-    return status not in _WITHOUT_BODY and "content-length" not in headers
+
+def _require_chunked(coding: str) -> None:
+    """Raises `NotHttp` for a framing that is not known, as h11 does."""
+    if coding.strip().lower() != "chunked":
+        raise NotHttp("a transfer-encoding other than chunked")
 
 
 def _header_mapping(fields: Collection[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -116,10 +116,6 @@ class Progress:
         else:
             self.is_at_eof = True
 
-    def headers_came(self) -> None:
-        """What follows has other clocks."""
-        self.phase = "body"
-
     def _allow(self, seconds: float) -> None:
         if self._timer is not None:
             self._timer.set(seconds)

@@ -19,12 +19,19 @@ class HttpReply:
     time, on a new one.
     """
 
-    def __init__(self, carried: CarriedReply, progress: Progress, max_body_bytes: int) -> None:
+    def __init__(
+        self,
+        carried: CarriedReply,
+        progress: Progress,
+        max_body_bytes: int,
+        *,
+        reconnected: bool = False,
+    ) -> None:
         self.status = carried.status
         self.headers: Mapping[str, str] = carried.headers
         self.connect_us = progress.connect_us
         self.headers_us = progress.elapsed_us()
-        self.reconnected = False
+        self.reconnected = reconnected
         self._carried = carried
         self._progress = progress
         self._max_body_bytes = max_body_bytes
