@@ -10,7 +10,9 @@ from functools import partial
 from llmrouter.bootstrap.deciding import Deciding, deciding_stages, last_turns
 from llmrouter.bootstrap.opened import Opened
 from llmrouter.bootstrap.replays import LateReplayDesk
+from llmrouter.core.routing import DialectName
 from llmrouter.dialects.registry import DIALECTS, codec
+from llmrouter.dialects.wire import is_acknowledging, is_continuing
 from llmrouter.pipeline.assigning import Assigner
 from llmrouter.pipeline.availability import Availability
 from llmrouter.pipeline.capacity import Capacity
@@ -133,8 +135,8 @@ def _pipelines(
     conversations: Conversations,
     traffic: Traffic,
     heavy: Heavy,
-) -> Mapping[Operation, Pipeline]:
-    """The stages of each operation, in their order."""
+) -> Mapping[tuple[Operation, DialectName], Pipeline]:
+    """The stages of each operation in each dialect, in their order."""
     keyring, ledger, telemetry = opened.keyring, opened.store.ledger, opened.telemetry
     receive = Receive(traffic, ledger, keyring, opened.store.node)
     count = Count(opened.upstream, keyring, DIALECTS, opened.estimator)
@@ -142,18 +144,21 @@ def _pipelines(
     traced = () if telemetry is None else (Trace(telemetry),)
     told = () if telemetry is None else (Tell(telemetry),)
     turnstile = Turnstile()
-    return {
-        "chat": Pipeline(
-            forward=(*traced, receive, Acknowledge(), *deciding, call),
-            closing=(Keep(), account, Remember(conversations), *told),
+    pipelines: dict[tuple[Operation, DialectName], Pipeline] = {}
+    for name, dialect in DIALECTS.items():
+        acknowledge = (Acknowledge(),) if is_acknowledging(dialect) else ()
+        keep = (Keep(),) if is_continuing(dialect) else ()
+        pipelines["chat", name] = Pipeline(
+            forward=(*traced, receive, *acknowledge, *deciding, call),
+            closing=(*keep, account, Remember(conversations), *told),
             turnstile=turnstile,
-        ),
-        "count": Pipeline(
+        )
+        pipelines["count", name] = Pipeline(
             forward=(*traced, receive, *deciding, count),
             closing=(account, *told),
             turnstile=turnstile,
-        ),
-    }
+        )
+    return pipelines
 
 
 def _model_classifiers(

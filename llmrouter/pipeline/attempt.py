@@ -6,7 +6,7 @@ succeeded, failed or abandoned, with the event that carries its usage and its co
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -350,16 +350,14 @@ class Attempt:
 
     def _facts(self, outcome: AttemptOutcome) -> dict[str, Any]:
         """The fields of an ending event that do not depend on how it ended."""
-        facts: dict[str, Any] = {
-            "n": self._assignment.n,
-            "outcome": outcome,
-            "duration_us": self.duration_us,
-        }
         observed = self._observed
         if observed is None:
-            return facts
+            return {"n": self.n, "outcome": outcome, "duration_us": self.duration_us}
         reply = self._incoming
-        return facts | {
+        return {
+            "n": self.n,
+            "outcome": outcome,
+            "duration_us": self.duration_us,
             "http_status": reply.status,
             "connect_us": reply.connect_us,
             "headers_us": reply.headers_us,
@@ -367,17 +365,19 @@ class Attempt:
             "finish_reason": observed.finish_reason,
             "response_model": observed.response_model,
             "provider_request_id": _request_id(reply),
-            "notes": tuple(self._notes(reply, observed)),
+            "notes": self._notes(reply, observed),
         }
 
-    def _notes(self, reply: UpstreamReply, observed: Observed) -> Iterator[str]:
-        for note in observed.notes:
-            is_counted = note == "bad_event" and observed.skipped_events > 1
-            yield f"{note}={observed.skipped_events}" if is_counted else note
+    def _notes(self, reply: UpstreamReply, observed: Observed) -> tuple[str, ...]:
+        notes = observed.notes
+        if "bad_event" in notes and observed.skipped_events > 1:
+            counted = f"bad_event={observed.skipped_events}"
+            notes = [counted if note == "bad_event" else note for note in notes]
         if reply.reconnected:
-            yield "conn_retry"
+            notes = [*notes, "conn_retry"]
         if self._exchange.has_left and self._exchange.drain_s > 0:
-            yield "drained"
+            notes = [*notes, "drained"]
+        return tuple(notes)
 
 
 def _request_id(reply: UpstreamReply) -> str | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any, Final
 
 from llmrouter.core.prices import STANDARD_SERVICE, PriceCard
+from llmrouter.core.records import field_names
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.usage import (
     UNKNOWN_COST,
@@ -19,6 +21,8 @@ from llmrouter.dialects.wire import Observed
 from llmrouter.pipeline.estimator import Estimator
 from llmrouter.policy.pricing import cost_of
 
+_CLASSES: Final = field_names(Usage)
+_counts: Final = attrgetter(*_CLASSES)
 _NOTHING_BILLED: Final = Cost(0, "computed")
 
 
@@ -107,21 +111,11 @@ class Costing:
 def _fields(
     usage: Usage, source: UsageSource, cost: Cost, service_tier: str | None = None
 ) -> dict[str, Any]:
-    return {
-        "uncached_input_tokens": usage.uncached_input_tokens,
-        "cache_read_tokens": usage.cache_read_tokens,
-        "cache_write_tokens": usage.cache_write_tokens,
-        "text_output_tokens": usage.text_output_tokens,
-        "reasoning_tokens": usage.reasoning_tokens,
-        "cache_write_1h_tokens": usage.cache_write_1h_tokens,
-        "input_audio_tokens": usage.input_audio_tokens,
-        "input_image_tokens": usage.input_image_tokens,
-        "output_audio_tokens": usage.output_audio_tokens,
-        "output_image_tokens": usage.output_image_tokens,
-        "web_searches": usage.web_searches,
-        "usage_source": source,
-        "cost_nusd": cost.nusd,
-        "cost_basis": cost.basis,
-        "price_id": cost.price_id,
-        "service_tier": service_tier,
-    }
+    return dict(
+        zip(_CLASSES, _counts(usage), strict=True),  # the event calls them as `Usage` does
+        usage_source=source,
+        cost_nusd=cost.nusd,
+        cost_basis=cost.basis,
+        price_id=cost.price_id,
+        service_tier=service_tier,
+    )

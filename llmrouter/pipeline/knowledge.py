@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
-from types import MappingProxyType
-from typing import Final, get_args
+from typing import get_args
 
 from llmrouter.core.capabilities import NOTHING_LEARNED, Learned, ModelFacts
 from llmrouter.core.clock import Clock
@@ -16,8 +15,6 @@ KEPT_S = 86_400.0
 
 MAX_REFUSALS = 10_000
 """Of more, the oldest is forgotten: names of models may be a client's invention."""
-
-_NOTHING_SAID: Final[Mapping[str, ModelFacts]] = MappingProxyType({})
 
 
 class Knowledge:
@@ -30,7 +27,8 @@ class Knowledge:
 
     def of(self, target: Target) -> Learned:
         """Everything that was learned of the target's model."""
-        said = self._said.get(target.provider, _NOTHING_SAID).get(target.model)
+        of_provider = self._said.get(target.provider)
+        said = None if of_provider is None else of_provider.get(target.model)
         if said is None and not self._refused:
             return NOTHING_LEARNED
         return Learned(said or NOTHING_LEARNED.said, frozenset(self.refusals(target)))

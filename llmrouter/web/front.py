@@ -39,7 +39,7 @@ class Front:
         *,
         guard: Guard,
         inner: AsgiApp,
-        pipelines: Mapping[Operation, Pipeline],
+        pipelines: Mapping[tuple[Operation, DialectName], Pipeline],
         configuration: ActiveConfiguration,
         dialects: Mapping[DialectName, Dialect],
         traffic: Traffic,
@@ -130,7 +130,7 @@ class Front:
         watcher = client.watch(exchange, self._tasks)
         self._traffic.begin(exchange)
         try:
-            await self._pipelines[endpoint.operation].run(exchange, client)
+            await self._pipelines[endpoint.operation, endpoint.dialect].run(exchange, client)
         finally:
             self._traffic.end(exchange)
             if watcher is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from contextlib import suppress
 
 from llmrouter.core.events import RequestFinished
@@ -40,11 +41,11 @@ class Account:
 
     async def __call__(self, exchange: Exchange) -> None:
         duration_us = exchange.elapsed_us()
-        error = exchange.error
+        error, ending = exchange.error, exchange.ending
         exchange.emit(
             RequestFinished(
-                ending=exchange.ending,
-                http_status=_status(exchange, exchange.ending),
+                ending=ending,
+                http_status=_status(exchange, ending),
                 duration_us=duration_us,
                 overhead_us=max(0, duration_us - exchange.upstream_us),
                 served_by=exchange.served_by,
@@ -54,31 +55,36 @@ class Account:
             )
         )
         request, attempts = fold_request(exchange.id, exchange.events)
+        body: bytes | None = getattr(exchange, "body", None)
+        if body is not None:
+            secrets = self._secrets(exchange)
+            if len(body) < SEARCH_IN_THREAD_BYTES:
+                body = without_secrets(body, secrets)
+            else:
+                body = await self._searched(body, secrets)
         exchange.record = RequestRecord(
             request=request,
             attempts=attempts,
             events=tuple(exchange.events),
             opened=exchange.opened,
             breakers=tuple(exchange.breaker_rows.values()),
-            body=await self._body(exchange),
-            response_state=exchange.response_state if hasattr(exchange, "response_state") else None,
+            body=body,
+            response_state=getattr(exchange, "response_state", None),
         )
         if not exchange.unrecorded:
             await self._ledger.close(exchange.record)
 
-    async def _body(self, exchange: Exchange) -> bytes | None:
-        """What is kept of the body.  A prompt may quote one of our own keys, and some client
+    def _secrets(self, exchange: Exchange) -> Collection[str]:
+        """What is not kept of a body: a prompt may quote one of our own keys, and some client
         libraries put theirs into the body."""
-        if not hasattr(exchange, "body"):
-            return None
-        secrets = set(self._keyring.secrets())
+        ours = self._keyring.secrets()
         sent = exchange.request.document.get("api_key") if hasattr(exchange, "request") else None
-        if isinstance(sent, str) and sent:
-            secrets.add(sent)
-        if len(exchange.body) >= SEARCH_IN_THREAD_BYTES:
-            with suppress(asyncio.CancelledError):  # at a sudden stop the books are closed first
-                return await self._heavy.run(without_secrets, exchange.body, secrets)
-        return without_secrets(exchange.body, secrets)
+        return {*ours, sent} if isinstance(sent, str) and sent else ours
+
+    async def _searched(self, body: bytes, secrets: Collection[str]) -> bytes:
+        with suppress(asyncio.CancelledError):  # at a sudden stop the books are closed first
+            return await self._heavy.run(without_secrets, body, secrets)
+        return without_secrets(body, secrets)
 
 
 def _status(exchange: Exchange, ending: Ending) -> int:

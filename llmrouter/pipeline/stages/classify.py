@@ -28,9 +28,9 @@ class Classify:
         self._conversations = conversations
 
     async def __call__(self, exchange: Exchange) -> None:
-        begun_us = exchange.elapsed_us()
+        begun_ns = exchange.now_ns()
         fell_back_from: list[str] = []
-        found = await self._without_text(exchange)
+        found = _requested(exchange) or await self._without_text(exchange)
         if found is None:
             found = await self._by_text(exchange, fell_back_from)
         exchange.classification = found
@@ -43,7 +43,7 @@ class Classify:
                 confidence=found.confidence,
                 scores=found.scores,
                 evidence=found.evidence,
-                duration_us=exchange.elapsed_us() - begun_us,
+                duration_us=(exchange.now_ns() - begun_ns) // 1_000,
                 fell_back_from=tuple(fell_back_from),
             )
         )
@@ -54,11 +54,7 @@ class Classify:
 
     async def _without_text(self, exchange: Exchange) -> Classification | None:
         """What is settled before anybody reads the text."""
-        table, resolution = exchange.table, exchange.resolution
-        mode = table.config.routing.mode
-        if resolution.route is not None or resolution.pinned:
-            category = resolution.route if resolution.route in table.config.categories else None
-            return Classification(category, "requested", mode, None)
+        table, mode = exchange.table, exchange.table.config.routing.mode
         if exchange.authored.in_tool_loop:
             state = await self._conversations.recall(exchange.conversation_id)
             if state is not None and state.category in table.config.categories:
@@ -110,6 +106,15 @@ class Classify:
             confidence=0.0,
             evidence=("nothing spoke for another category",),
         )
+
+
+def _requested(exchange: Exchange) -> Classification | None:
+    """What the client asked for itself, by naming a route or a model."""
+    config, resolution = exchange.table.config, exchange.resolution
+    if resolution.route is None and not resolution.pinned:
+        return None
+    category = resolution.route if resolution.route in config.categories else None
+    return Classification(category, "requested", config.routing.mode, None)
 
 
 def _by_opinion(asked: Mode, mode: Mode, opinion: Opinion) -> Classification:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from llmrouter.core.errors import RouterError
 from llmrouter.core.events import RequestReceived
-from llmrouter.pipeline.exchange import Caller, Exchange
+from llmrouter.pipeline.exchange import Exchange
 from llmrouter.pipeline.ports import Keyring, Ledger
 from llmrouter.pipeline.traffic import Traffic
 from llmrouter.policy.redaction import redact
@@ -23,7 +23,8 @@ class Receive:
 
     async def __call__(self, exchange: Exchange) -> None:
         caller = exchange.caller
-        retry = caller.headers.get("x-stainless-retry-count", "")
+        retry = caller.headers.get("x-stainless-retry-count")
+        named = caller.client_request_id
         exchange.emit(
             RequestReceived(
                 started_us=exchange.started_us,
@@ -34,8 +35,9 @@ class Receive:
                 purpose=caller.purpose,
                 replay_id=caller.replay_id,
                 key_id=caller.key_id,
-                client_request_id=self._named_by(caller),
-                client_retry=int(retry) if retry.isdigit() and len(retry) < 5 else None,
+                # The client's own id for the request may hold anything, a key too.
+                client_request_id=redact(named, self._keyring.secrets()) if named else named,
+                client_retry=int(retry) if retry and retry.isdecimal() and len(retry) < 5 else None,
                 provider=caller.provider,
             )
         )
@@ -49,9 +51,3 @@ class Receive:
             # A ledger that can take no request cannot take this refusal either.
             exchange.unrecorded = True
             raise
-
-    def _named_by(self, caller: Caller) -> str | None:
-        """The client's own id for the request, which may hold anything, a key too."""
-        if caller.client_request_id is None:
-            return None
-        return redact(caller.client_request_id, self._keyring.secrets())

@@ -8,6 +8,7 @@ from typing import Protocol
 from llmrouter.core.capabilities import Learned
 from llmrouter.core.configuration import BreakerConfig
 from llmrouter.core.events import RouteSelected
+from llmrouter.core.requests import Turn
 from llmrouter.core.routing import Candidate, Decision, Target
 from llmrouter.pipeline.availability import Hindrance
 from llmrouter.pipeline.conversations import ConversationState, Recalling
@@ -53,7 +54,9 @@ class Select:
 
     async def __call__(self, exchange: Exchange) -> None:
         resolution, table = exchange.resolution, exchange.table
-        state = await self._earlier_turn(exchange)
+        state: ConversationState | None = None
+        if _goes_on(exchange.request.turns):
+            state = await self._conversations.recall(exchange.conversation_id)
         kept: Target | None = None
         if resolution.pinned:
             exchange.route = None
@@ -78,7 +81,7 @@ class Select:
             route=label,
             strategy=strategy,
             resolved_by=resolution.resolved_by,
-            candidates=tuple(self._consider(exchange, t, input_tokens) for t in targets),
+            candidates=tuple([self._consider(exchange, t, input_tokens) for t in targets]),
             config_version=table.version,
         )
         exchange.decision = decision
@@ -87,17 +90,11 @@ class Select:
                 route=decision.route,
                 strategy=decision.strategy,
                 resolved_by=decision.resolved_by,
-                candidates=tuple(_shown(candidate) for candidate in decision.candidates),
+                candidates=tuple([_shown(candidate) for candidate in decision.candidates]),
                 kept=None if kept is None else str(kept),
-                switch=_switch(exchange, state, decision.usable),
+                switch=None if state is None else _switch(exchange, state, decision.usable),
             )
         )
-
-    async def _earlier_turn(self, exchange: Exchange) -> ConversationState | None:
-        """How this conversation's last turn went; a conversation that begins has none."""
-        if not any(turn.role == "assistant" for turn in exchange.request.turns):
-            return None
-        return await self._conversations.recall(exchange.conversation_id)
 
     def _consider(self, exchange: Exchange, target: Target, input_tokens: int) -> Candidate:
         table = exchange.table
@@ -106,7 +103,7 @@ class Select:
             exchange.request,
             provider=table.provider(target.provider),
             model=table.model(target),
-            has_key=lambda variable: self._keyring.key(variable) is not None,
+            has_key=self._has_key,
             input_tokens=input_tokens,
             learned=self._knowledge.of(target),
         )
@@ -117,6 +114,14 @@ class Select:
         if hindrance is None:
             return candidate
         return Candidate(target, hindrance.refused, f"for another {hindrance.wait_s:.0f} s")
+
+    def _has_key(self, variable: str) -> bool:
+        return self._keyring.key(variable) is not None
+
+
+def _goes_on(turns: Sequence[Turn]) -> bool:
+    """Whether it is not the conversation's first request: that has no earlier turn to recall."""
+    return "assistant" in [turn.role for turn in turns]
 
 
 def _kept_by_loop(
@@ -131,10 +136,10 @@ def _kept_by_loop(
 
 
 def _switch(
-    exchange: Exchange, state: ConversationState | None, usable: Sequence[Target]
+    exchange: Exchange, state: ConversationState, usable: Sequence[Target]
 ) -> Mapping[str, str | int | None] | None:
     """What leaving the last turn's model costs, when it is left."""
-    if state is None or not usable or usable[0] == state.target:
+    if not usable or usable[0] == state.target:
         return None
     table, at_us = exchange.table, exchange.started_us
     return {
