@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource
+from dotenv import dotenv_values
 
 ENV_FILE: Final = Path(".env")
 ENCODING: Final = "utf-8-sig"  # editors on Windows put a byte order mark in front
@@ -30,28 +30,22 @@ class SettingsInvalid(Exception):
         super().__init__("; ".join(f"{fault.variable}: {fault.message}" for fault in faults))
 
 
-def read_environment(env_file: Path | None) -> dict[str, str]:
+def read_environment(env_file: Path | None, *, without_empty: bool = False) -> dict[str, str]:
     """Every variable; the environment wins over `.env`.  Raises `SettingsInvalid`."""
-    with reading(env_file):
-        sources = (
-            DotEnvSettingsSource(
-                BaseSettings, env_file=env_file, env_file_encoding=ENCODING, case_sensitive=True
-            ),
-            EnvSettingsSource(BaseSettings, case_sensitive=True),
-        )
     return {
         name: value
-        for source in sources
-        for name, value in source.env_vars.items()
-        if value is not None
+        for variables in (_in_file(env_file), os.environ)
+        for name, value in variables.items()
+        if value is not None and (value or not without_empty)
     }
 
 
-@contextlib.contextmanager
-def reading(env_file: Path | None) -> Iterator[None]:
-    """Names the file when `.env` cannot be read."""
+def _in_file(env_file: Path | None) -> Mapping[str, str | None]:
+    """The variables in a file, if there is one (a pipe, for those who keep secrets elsewhere)."""
+    if env_file is None or not (env_file.is_file() or env_file.is_fifo()):
+        return {}
     try:
-        yield
+        return dotenv_values(env_file, encoding=ENCODING)
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsInvalid(
             [SettingFault(str(env_file), f"cannot be read: {error}; mend it or move it away")]

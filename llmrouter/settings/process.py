@@ -10,17 +10,14 @@ from pathlib import Path
 from typing import Final
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from llmrouter.settings.environment import (
-    ENCODING,
     ENV_FILE,
     SettingFault,
     SettingsInvalid,
     read_environment,
-    reading,
 )
 from llmrouter.settings.values import (
     Bodies,
@@ -52,16 +49,10 @@ def _data_dir() -> Path:
     return platformdirs.user_data_path("llmrouter", appauthor=False)
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Where the process listens, what it keeps, and who may use it."""
 
-    model_config = SettingsConfigDict(
-        frozen=True,
-        case_sensitive=True,
-        env_ignore_empty=True,
-        env_file_encoding=ENCODING,
-        extra="ignore",
-    )
+    model_config = ConfigDict(frozen=True, extra="ignore", validate_default=True)
 
     host: Host = Field(
         "127.0.0.1",
@@ -246,14 +237,13 @@ def read_settings(*, env_file: Path | None = ENV_FILE, **given: object) -> Setti
     variables = _variables()
     names = {variables[name]: name for name, value in given.items() if value is not None}
     values = {variable: given[name] for variable, name in names.items()}
-    with reading(env_file):
-        try:
-            # Pydantic itself checks what is given.
-            settings = Settings(_env_file=env_file, **values)  # type: ignore[arg-type]
-        except ValidationError as error:
-            raise SettingsInvalid(
-                [_fault(details, names) for details in error.errors(include_url=False)]
-            ) from None
+    environment = read_environment(env_file, without_empty=True)
+    try:
+        settings = Settings.model_validate({**environment, **values})
+    except ValidationError as error:
+        raise SettingsInvalid(
+            [_fault(details, names) for details in error.errors(include_url=False)]
+        ) from None
     if settings.api_key is not None and settings.api_key == settings.admin_token:
         message = (
             "is the same as LLMROUTER_API_KEY, so that every client could change the "

@@ -11,7 +11,6 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
-from pydantic_settings import NoDecode
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +130,8 @@ Directory = Annotated[Path, AfterValidator(_directory)]
 HeaderSecret = Annotated[SecretStr, AfterValidator(_header_safe)]
 """A secret that can stand in a request's header."""
 
-KeptBodies = Annotated[Bodies, NoDecode, BeforeValidator(_bodies)]
-HostNames = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_each(_host_name))]
-Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_each(_origin))]
+KeptBodies = Annotated[Bodies, BeforeValidator(_bodies)]
+HostNames = Annotated[tuple[str, ...], BeforeValidator(_each(_host_name))]
+Origins = Annotated[tuple[str, ...], BeforeValidator(_each(_origin))]
 OllamaRoot = Annotated[str, AfterValidator(_ollama_root)]
 """Ollama's address without the ``/v1`` of its OpenAI-compatible part."""
