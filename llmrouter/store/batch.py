@@ -106,7 +106,8 @@ class BatchMaker:
         batch.attempts += map(_mend, record.attempts) if self._mended else record.attempts
         first = 0 if self._whole else record.opened
         batch.events.add(row.id, first, record.events[first:])
-        _add_breakers(batch, record.breakers)
+        if record.breakers:
+            _add_breakers(batch, record.breakers)
         if not AVAILABILITY_KINDS.isdisjoint(map(type, map(_data_of, record.events))):
             _add_locks(batch, row.started_us, record.events)
             _add_cooldowns(batch, row.started_us, record.events)

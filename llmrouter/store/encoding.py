@@ -30,20 +30,19 @@ class Members:
         """``names`` are those that are of interest, all without it."""
         wanted = field_names(kind) if names is None else tuple(names)
         defaults = _defaults(kind)
-        self._names = tuple(name for name in defaults if name in wanted)
-        self._defaults = tuple(defaults[name] for name in self._names)
-        self.take = _taker(self._names)
-        """Their values, in the order of the fields."""
+        self.names = tuple(name for name in defaults if name in wanted)
+        self._defaults = tuple(defaults[name] for name in self.names)
+        self._take = _taker(self.names)
 
     def of(self, value: DataclassInstance) -> dict[str, Any]:
         """By name, in the order of the fields."""
-        taken = self.take(value)
-        return dict(compress(zip(self._names, taken, strict=True), map(ne, taken, self._defaults)))
+        taken = self._take(value)
+        return dict(compress(zip(self.names, taken, strict=True), map(ne, taken, self._defaults)))
 
     def named(self, values: Sequence[Any]) -> dict[str, Any]:
         """The same, of values that went through JSON."""
         defaults = [[] if default == () else default for default in self._defaults]
-        return dict(compress(zip(self._names, values, strict=True), map(ne, values, defaults)))
+        return dict(compress(zip(self.names, values, strict=True), map(ne, values, defaults)))
 
 
 def members(value: DataclassInstance) -> dict[str, Any]:

@@ -9,10 +9,11 @@ is not seen twice before it is forgotten has no head: its row is whole.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter
 from typing import Final, NamedTuple
 
-import orjson
+from orjson import dumps, loads
 from sqlalchemy import Connection, select
 
 from llmrouter.core.events import (
@@ -36,7 +37,7 @@ from llmrouter.store import schema
 from llmrouter.store.encoding import Members, plain, storable
 from llmrouter.store.statements import Statements, run
 
-HeadKey = tuple[str, bytes]
+HeadKey = bytes
 """An event's kind and the values of its shared members as a JSON list, of which its head is made.
 
 The list takes a fraction of the head's time, and most heads are known by it.
@@ -53,7 +54,6 @@ MOST_HEADS: Final = 50_000
 _RECENT: Final = 4_096
 _NUL: Final = b"\\u0000"  # as JSON writes it; PostgreSQL's JSONB refuses it when it is read
 _NOTHING: Final[frozenset[str]] = frozenset()
-_NONE_SHARED: Final = b"[]"
 _ENDED: Final = frozenset(
     (
         "n",
@@ -101,17 +101,20 @@ _SHARED: Final[Mapping[str, frozenset[str]]] = {
 
 
 class _Form(NamedTuple):
-    """How events of one type are written: what many say alike, and what each says for itself."""
+    """How events of one type are written."""
 
-    kind: str
-    shared: Members
+    take_key: Callable[[object], object]
+    """The values of its `HeadKey`."""
     own: Members
+    """What each says for itself."""
+    shared: Members
+    """What many say alike."""
 
 
 def _form(event_type: type[EventData]) -> _Form:
-    shared = _SHARED.get(event_type.kind, _NOTHING)
-    own = {*field_names(event_type)} - shared
-    return _Form(event_type.kind, Members(event_type, shared), Members(event_type, own))
+    shared = Members(event_type, _SHARED.get(event_type.kind, _NOTHING))
+    own = Members(event_type, {*field_names(event_type)}.difference(shared.names))
+    return _Form(attrgetter("kind", *shared.names), own, shared)
 
 
 _FORMS: Final[Mapping[type, _Form]] = {kind: _form(kind) for kind in EVENT_TYPES.values()}
@@ -124,16 +127,17 @@ class EventRow(NamedTuple):
     seq: int
     dt_us: int
     kind: str
-    shared: bytes
+    key: HeadKey
     own: bytes
 
     @property
     def head(self) -> str:
         """Empty where events of this kind have nothing in common."""
-        if self.shared == _NONE_SHARED:
+        shared = _FORMS[EVENT_TYPES[self.kind]].shared
+        if not shared.names:
             return ""
-        members = _FORMS[EVENT_TYPES[self.kind]].shared
-        return orjson.dumps(members.named(orjson.loads(self.shared)))[:-1].decode()
+        _, *values = loads(self.key)
+        return dumps(shared.named(values))[:-1].decode()
 
     def whole(self) -> EventTuple:
         """As a row that needs no head."""
@@ -162,26 +166,26 @@ class EventRows:
 
         Raises ``TypeError`` for what cannot be written as JSON.
         """
-        heads, dumps = self._heads, orjson.dumps
+        heads, mended, ready = self._heads, self._mended, self.ready
         for seq, (dt_us, data) in enumerate(events, first_seq):
-            kind, shared, own = _FORMS[type(data)]
-            alike, members = shared.take(data), own.of(data)
-            if self._mended:
-                alike, members = storable(alike), storable(members)
-            key, rest = dumps(alike, plain), dumps(members, plain)
+            take_key, own, _ = _FORMS[type(data)]
+            values, members = take_key(data), own.of(data)
+            if mended:
+                values, members = storable(values), storable(members)
+            key, rest = dumps(values, plain), dumps(members, plain)
             if _NUL in rest or _NUL in key:
-                key, rest = dumps(storable(alike)), dumps(storable(members))
-            head_id = heads.get((kind, key))
+                key, rest = dumps(storable(values)), dumps(storable(members))
+            head_id = heads.get(key)
             if head_id is None:
-                self.waiting.append(EventRow(request_id, seq, dt_us, kind, key, rest))
+                self.waiting.append(EventRow(request_id, seq, dt_us, data.kind, key, rest))
             else:
-                self.ready.append((request_id, seq, dt_us, "", head_id, _following(rest)))
+                ready.append((request_id, seq, dt_us, "", head_id, _following(rest)))
 
     def under(self, heads: Mapping[HeadKey, int]) -> list[EventTuple]:
         """All of them, with some further heads; what has none is whole."""
         rows = [*self.ready]
         for row in self.waiting:
-            head_id = heads.get((row.kind, row.shared))
+            head_id = heads.get(row.key)
             rows.append(row.whole() if head_id is None else row.under(head_id))
         return rows
 
@@ -195,7 +199,7 @@ def whole_rows(request_id: int, first_seq: int, events: Iterable[Event]) -> list
 
 def _following(own: bytes) -> str:
     """What comes after a head."""
-    return "," + own[1:].decode() if len(own) > len(b"{}") else "}"
+    return "}" if own == b"{}" else "," + own[1:].decode()
 
 
 class KnownHeads:
@@ -211,9 +215,8 @@ class KnownHeads:
         """Stores the heads that are seen again; gives those that `remember` is to be told."""
         again: dict[tuple[str, str], HeadKey] = {}
         for row in rows:
-            key = (row.kind, row.shared)
-            if row.shared != _NONE_SHARED and self._was_seen(key):
-                again[row.kind, row.head] = key
+            if self._was_seen(row.key) and row.head:
+                again[row.kind, row.head] = row.key
         if self._full or not again:
             return {}
         # Nodes that write the same rows must take them in the same order.
@@ -227,7 +230,7 @@ class KnownHeads:
         self._full = self._full or len(self.ids) >= MOST_HEADS
 
     def _was_seen(self, key: HeadKey) -> bool:
-        if len(key[1]) > LONGEST_HEAD:
+        if len(key) > LONGEST_HEAD:
             return False
         if key in self._seen:
             return True

@@ -21,7 +21,7 @@ from llmrouter.store.records import ID_SHIFT
 MESSAGE_LISTS: Final = ("messages", "input", "contents")
 """Where a request keeps its messages, by dialect."""
 
-CREDENTIAL_FIELDS: Final = ("api_key", "extra_headers", "user_config")
+CREDENTIAL_FIELDS: Final = frozenset(("api_key", "extra_headers", "user_config"))
 """Arguments of client libraries that end up in the body at times, with a key in them."""
 
 HASH_BYTES: Final = 16
@@ -46,7 +46,7 @@ class BodyPolicy:
             return False  # a replay's body is the original's
         if self.errors_only and row.ending == "completed":
             return False
-        return _scattered(row.id) < self.share
+        return self.share >= 1 or _scattered(row.id) < self.share
 
     @property
     def keeps_states(self) -> bool:
@@ -89,12 +89,15 @@ def pack(request_id: int, body: bytes) -> PackedBody | None:
         document = orjson.loads(body)
         if not isinstance(document, dict):
             return None
-        for name in CREDENTIAL_FIELDS:
-            document.pop(name, None)
+        for name in CREDENTIAL_FIELDS & document.keys():
+            del document[name]
         messages: dict[bytes, bytes] = {}
-        place = next((p for p in MESSAGE_LISTS if isinstance(document.get(p), list)), None)
-        if place is not None:
-            document[place] = [_take_out(message, messages) for message in document[place]]
+        for place in MESSAGE_LISTS:
+            if isinstance(document.get(place), list):
+                document[place] = [_take_out(message, messages) for message in document[place]]
+                break
+        else:
+            place = None
         stored = orjson.dumps({"messages_at": place, "document": document})
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):  # the latter: nested too deep
         return None
@@ -166,8 +169,8 @@ class RecentMessages:
 
     def unsure(self, hashes: Iterable[bytes], request_id: int) -> list[bytes]:
         """Those that are not known to be stored, or whose last use is no longer fresh."""
-        stale_below = request_id - FRESH_FOR
-        return [h for h in hashes if (noted := self._noted.get(h)) is None or noted < stale_below]
+        noted, stale_below = self._noted, request_id - FRESH_FOR
+        return [h for h in hashes if noted.get(h, -1) < stale_below]
 
     def remember(self, last_uses: Mapping[bytes, int]) -> None:
         """Takes in last uses as the database now has them; call it once they are committed."""
@@ -181,9 +184,9 @@ class RecentMessages:
 def _take_out(message: object, messages: dict[bytes, bytes]) -> str:
     """Puts a message among the others, and gives what stands in its place."""
     content = orjson.dumps(message)
-    digest = hashlib.blake2b(content, digest_size=HASH_BYTES)
-    messages[digest.digest()] = content
-    return digest.hexdigest()
+    digest = hashlib.blake2b(content, digest_size=HASH_BYTES).digest()
+    messages[digest] = content
+    return digest.hex()
 
 
 def _inflate_json(data: bytes) -> Any:

@@ -9,13 +9,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from operator import add, attrgetter, itemgetter
+from operator import add, attrgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
 from llmrouter.core.ledger import AttemptRow, RequestRow
-from llmrouter.core.records import field_names
 from llmrouter.store.schema import (
     DECISION_MEASURES,
     HISTOGRAM_BITS,
@@ -26,15 +25,34 @@ from llmrouter.store.schema import (
 from llmrouter.store.statements import Statements, run
 
 Key = tuple[str | int, ...]
-Groups = defaultdict[Key, list[Sequence[int]]]
+Kind = tuple[Any, ...]
+"""What rows that are summed together have in common."""
 
 _HOUR_US: Final = 3_600_000_000
 _FIRST_BITS: Final = HISTOGRAM_BITS[0]
 _LAST_BITS: Final = HISTOGRAM_BITS[-1]
-_of_decision: Final = itemgetter(*[MEASURES.index(name) for name in DECISION_MEASURES])
-_ONE: Final = (1,)
 _DURATIONS_AT: Final = len(SUMMED)
 _FIRST_TOKENS_AT: Final = len(SUMMED) + len(HISTOGRAM_BITS)
+_NO_HISTOGRAMS: Final = (0,) * (2 * len(HISTOGRAM_BITS))
+_OF_DECISION: Final = tuple(MEASURES.index(name) for name in DECISION_MEASURES)
+
+_TOKENS: Final = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+)
+_kind_of_request: Final = attrgetter(
+    "node", "key_id", "provider", "model", "category", "mode", "decided_by", "ending", "purpose"
+)
+_kind_of_attempt: Final = attrgetter(
+    "provider", "model", "outcome", "kind", "error_class", "cost_basis"
+)
+_figures_of_request: Final = attrgetter(
+    "id", "cost_nusd", "duration_us", "first_token_us", "attempts", *_TOKENS, *SUMMED_CLASSES
+)
+_figures_of_attempt: Final = attrgetter("cost_nusd", *_TOKENS, *SUMMED_CLASSES)
 
 
 @dataclass(slots=True)
@@ -49,42 +67,33 @@ class Rollups:
     decision_days: dict[Key, list[int]] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class _Summands:
-    """The same before it is summed: by column, all rows of a key at once, which costs a fraction
-    of adding them one to another."""
-
-    hours: Groups = field(default_factory=lambda: defaultdict(list))
-    days: Groups = field(default_factory=lambda: defaultdict(list))
-    modes: Groups = field(default_factory=lambda: defaultdict(list))
-    totals: Groups = field(default_factory=lambda: defaultdict(list))
-    attempt_days: Groups = field(default_factory=lambda: defaultdict(list))
-    decision_days: Groups = field(default_factory=lambda: defaultdict(list))
-
-    def summed(self) -> Rollups:
-        return Rollups(*map(_summed, _all_groups(self)))
-
-
-_all_groups: Final = attrgetter(*field_names(Rollups))
-
-
 def sum_up(requests: Iterable[RequestRow], attempts: Iterable[AttemptRow]) -> Rollups:
-    """The sums over some requests and their attempts; another request's attempts are left out."""
-    summands = _Summands()
-    hours = _HourNames()
-    of_requests = {row.id: row for row in requests}
-    known_nusd = dict.fromkeys(of_requests, 0)
+    """The sums over some requests and their attempts; another request's attempts are left out.
+
+    Rows that are alike in every key are summed first, all of them at once and by column, which
+    costs a fraction of adding each of them to six tables.
+    """
+    kinds: dict[int, Kind] = {}
+    asked: defaultdict[tuple[int, Kind], list[RequestRow]] = defaultdict(list)
+    tried: defaultdict[tuple[int, Kind, Kind], list[AttemptRow]] = defaultdict(list)
+    known_nusd: defaultdict[int, int] = defaultdict(int)
+    for row in requests:
+        kind = kinds[row.id] = _kind_of_request(row)
+        asked[row.started_us // _HOUR_US, kind].append(row)
     for attempt in attempts:
-        request = of_requests.get(attempt.request_id)
-        if request is not None:
-            known_nusd[request.id] += attempt.cost_nusd or 0
-            day = hours[attempt.started_us // _HOUR_US][:10]
-            key = _attempt_key(day, request, attempt)
-            summands.attempt_days[key].append(_attempt_measures(attempt))
-    for row in of_requests.values():
-        measures = _measures(row, known_nusd[row.id])
-        _add_request(summands, row, hours[row.started_us // _HOUR_US], measures)
-    return summands.summed()
+        of_request = kinds.get(attempt.request_id)
+        if of_request is not None:
+            hour = attempt.started_us // _HOUR_US
+            tried[hour, of_request, _kind_of_attempt(attempt)].append(attempt)
+            if attempt.cost_nusd is not None:
+                known_nusd[attempt.request_id] += attempt.cost_nusd
+    rollups, hours = Rollups(), _HourNames()
+    for (hour, kind), rows in asked.items():
+        _add_requests(rollups, hours[hour], kind, _measures(rows, known_nusd))
+    for (hour, kind, of_attempt), calls in tried.items():
+        key = _attempt_key(hours[hour][:10], kind, of_attempt)
+        _add(rollups.attempt_days, key, _attempt_measures(calls))
+    return rollups
 
 
 def add_up(rollups: Rollups, more: Rollups) -> None:
@@ -126,107 +135,72 @@ class _HourNames(dict[int, str]):
         return name
 
 
-def _add_request(to: _Summands, row: RequestRow, hour: str, measures: list[int]) -> None:
-    node, ending = row.node, row.ending
-    provider, model, category = row.provider or "", row.model or "", row.category or ""
-    day_key = (
-        hour[:10],
-        node,
-        row.key_id or "",
-        provider,
-        model,
-        category,
-        ending,
-        row.purpose,
-    )
-    to.days[day_key].append(measures)
-    if row.purpose != "live":
+def _add_requests(to: Rollups, hour: str, kind: Kind, measures: list[int]) -> None:
+    """Adds requests of one hour and one `_kind_of_request`."""
+    node, *names, ending, purpose = kind
+    key_id, provider, model, category, mode, decided_by = [name or "" for name in names]
+    day = hour[:10]
+    _add(to.days, (day, node, key_id, provider, model, category, ending, purpose), measures)
+    if purpose != "live":
         return
-    mode = row.mode or ""
-    to.hours[hour, node, provider, model, ending].append(measures)
-    to.totals[node, provider, model, category, mode, ending].append(measures)
-    to.modes[hour, node, category, mode].append(_ONE)
-    decision = (hour[:10], node, category, row.decided_by or "", mode)
-    to.decision_days[decision].append(_of_decision(measures))
+    _add(to.hours, (hour, node, provider, model, ending), measures)
+    _add(to.totals, (node, provider, model, category, mode, ending), measures)
+    _add(to.modes, (hour, node, category, mode), measures[:1])
+    decided = [measures[place] for place in _OF_DECISION]
+    _add(to.decision_days, (day, node, category, decided_by, mode), decided)
 
 
-def _attempt_key(day: str, request: RequestRow, attempt: AttemptRow) -> Key:
+def _attempt_key(day: str, of_request: Kind, of_attempt: Kind) -> Key:
+    node, key_id, _, _, category, _, _, ending, purpose = of_request
+    provider, model, outcome, kind, error_class, cost_basis = of_attempt
     return (
         day,
-        request.node,
-        request.key_id or "",
-        attempt.provider,
-        attempt.model,
-        request.category or "",
-        request.ending,
-        request.purpose,
-        attempt.outcome,
-        attempt.kind,
-        attempt.error_class or "",
-        attempt.cost_basis,
+        node,
+        key_id or "",
+        provider,
+        model,
+        category or "",
+        ending,
+        purpose,
+        outcome,
+        kind,
+        error_class or "",
+        cost_basis,
     )
 
 
-def _attempt_measures(attempt: AttemptRow) -> list[int]:
-    """What an attempt adds to its row of ``usage_attempt_day``, in the order of the columns."""
-    return [
-        1,
-        attempt.input_tokens or 0,
-        attempt.output_tokens or 0,
-        attempt.cache_read_tokens or 0,
-        attempt.cache_write_tokens or 0,
-        attempt.reasoning_tokens or 0,
-        attempt.cost_nusd or 0,
-        int(attempt.cost_nusd is None),
-        *_later_classes(attempt),
+def _attempt_measures(rows: Sequence[AttemptRow]) -> list[int]:
+    """What attempts add to a row of ``usage_attempt_day``, in the order of its columns."""
+    costs, *counted = zip(*map(_figures_of_attempt, rows), strict=True)
+    cost_nusd, *sums = [sum(filter(None, column)) for column in (costs, *counted)]
+    tokens, classes = sums[: len(_TOKENS)], sums[len(_TOKENS) :]
+    return [len(rows), *tokens, cost_nusd, costs.count(None), *classes]
+
+
+def _measures(rows: Sequence[RequestRow], known_nusd: defaultdict[int, int]) -> list[int]:
+    """What requests add to a usage row; of their attempts' costs, some may be known."""
+    ids, costs, durations, first_tokens, *counted = zip(
+        *map(_figures_of_request, rows), strict=True
+    )
+    attempts, *sums = [sum(filter(None, column)) for column in counted]
+    tokens, classes = sums[: len(_TOKENS)], sums[len(_TOKENS) :]
+    seen = [first_token_us for first_token_us in first_tokens if first_token_us is not None]
+    measures = [
+        len(rows),
+        attempts,
+        *tokens,
+        sum(map(known_nusd.__getitem__, ids)),
+        costs.count(None),
+        sum(durations),
+        len(seen),
+        sum(seen),
+        *_NO_HISTOGRAMS,
+        *classes,
     ]
-
-
-def _measures(row: RequestRow, known_nusd: int) -> list[int]:
-    measures = [0] * len(MEASURES)
-    measures[: len(SUMMED)] = (
-        1,
-        row.attempts,
-        row.input_tokens or 0,
-        row.output_tokens or 0,
-        row.cache_read_tokens or 0,
-        row.cache_write_tokens or 0,
-        row.reasoning_tokens or 0,
-        known_nusd,
-        int(row.cost_nusd is None),
-        row.duration_us,
-        int(row.first_token_us is not None),
-        row.first_token_us or 0,
-    )
-    measures[-len(SUMMED_CLASSES) :] = _later_classes(row)
-    measures[_DURATIONS_AT + _bucket(row.duration_us)] = 1
-    if row.first_token_us is not None:
-        measures[_FIRST_TOKENS_AT + _bucket(row.first_token_us)] = 1
+    for first_place, times in ((_DURATIONS_AT, durations), (_FIRST_TOKENS_AT, seen)):
+        for bits in map(int.bit_length, times):
+            measures[first_place + min(max(bits, _FIRST_BITS), _LAST_BITS) - _FIRST_BITS] += 1
     return measures
-
-
-def _later_classes(row: RequestRow | AttemptRow) -> tuple[int, ...]:
-    """The measures of `SUMMED_CLASSES`."""
-    return (
-        row.cache_write_1h_tokens or 0,
-        row.input_audio_tokens or 0,
-        row.input_image_tokens or 0,
-        row.output_audio_tokens or 0,
-        row.output_image_tokens or 0,
-        row.web_searches or 0,
-    )
-
-
-def _bucket(duration_us: int) -> int:
-    """The place of a duration in a histogram."""
-    return min(max(duration_us.bit_length(), _FIRST_BITS), _LAST_BITS) - _FIRST_BITS
-
-
-def _summed(groups: Groups) -> dict[Key, list[int]]:
-    return {
-        key: list(rows[0] if len(rows) == 1 else map(sum, zip(*rows, strict=True)))
-        for key, rows in groups.items()
-    }
 
 
 def _add(table: dict[Key, list[int]], key: Key, measures: list[int]) -> None:
