@@ -91,17 +91,15 @@ def pack(request_id: int, body: bytes) -> PackedBody | None:
             return None
         for name in CREDENTIAL_FIELDS & document.keys():
             del document[name]
-        messages: dict[bytes, bytes] = {}
-        for place in MESSAGE_LISTS:
-            if isinstance(document.get(place), list):
-                document[place] = [_take_out(message, messages) for message in document[place]]
-                break
-        else:
-            place = None
+        place, found = _message_list(document)
+        contents = list(map(orjson.dumps, found))
+        hashes = [hashlib.blake2b(content, digest_size=HASH_BYTES).digest() for content in contents]
+        if place is not None:
+            document[place] = list(map(bytes.hex, hashes))
         stored = orjson.dumps({"messages_at": place, "document": document})
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):  # the latter: nested too deep
         return None
-    return PackedBody(request_id, deflate(stored), messages)
+    return PackedBody(request_id, deflate(stored), dict(zip(hashes, contents, strict=True)))
 
 
 class StoredBody(NamedTuple):
@@ -181,12 +179,13 @@ class RecentMessages:
             self._noted.popitem(last=False)
 
 
-def _take_out(message: object, messages: dict[bytes, bytes]) -> str:
-    """Puts a message among the others, and gives what stands in its place."""
-    content = orjson.dumps(message)
-    digest = hashlib.blake2b(content, digest_size=HASH_BYTES).digest()
-    messages[digest] = content
-    return digest.hex()
+def _message_list(document: Mapping[str, Any]) -> tuple[str | None, list[Any]]:
+    """Where a request's messages stand, and what they are."""
+    for place in MESSAGE_LISTS:
+        found = document.get(place)
+        if isinstance(found, list):
+            return place, found
+    return None, []
 
 
 def _inflate_json(data: bytes) -> Any:

@@ -12,12 +12,14 @@ import queue
 import threading
 from asyncio import Future
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from llmrouter.core.ledger import RequestRecord
 from llmrouter.core.records import record
 from llmrouter.store.faults import is_databases_fault, reason_of
-from llmrouter.store.records import Payload
+from llmrouter.store.records import Payload, waiting_bytes
 from llmrouter.store.scribe import MAX_BATCH, Scribe
 from llmrouter.store.spill import Spill, read_spilled
 
@@ -27,20 +29,31 @@ RETRY_S: Final = 0.25
 """Between two tries while the database cannot write."""
 
 
+_payload_of: Final = attrgetter("payload")
+_was_tried: Final = attrgetter("tried")
+
+
 class Entry:
     """A payload on its way into the ledger, and who waits for it."""
 
-    __slots__ = ("done", "payload", "queued_at_s", "safe", "told", "tried", "waiting_bytes")
+    __slots__ = (
+        "done",
+        "is_request",
+        "payload",
+        "queued_at_s",
+        "safe",
+        "told",
+        "tried",
+        "waiting_bytes",
+    )
 
     def __init__(
-        self,
-        payload: Payload,
-        waiting_bytes: int,
-        queued_at_s: float,
-        done: Future[None] | None = None,
+        self, payload: Payload, queued_at_s: float, done: Future[None] | None = None
     ) -> None:
         self.payload = payload
-        self.waiting_bytes = waiting_bytes
+        self.is_request = isinstance(payload, RequestRecord)
+        self.waiting_bytes = waiting_bytes(payload)
+        """About how much memory it holds."""
         self.queued_at_s = queued_at_s
         self.done = done
         self.safe = False
@@ -90,6 +103,8 @@ class WriteThread:
         self._listener = listener
         self._retry_s = retry_s
         self._inbox: queue.SimpleQueue[Entry | Job | None] = queue.SimpleQueue()
+        self.put: Callable[[Entry | Job], None] = self._inbox.put
+        """Queues an entry or a job; returns at once."""
         self._stopping = threading.Event()
         self._failing = False
         self._doubted = False
@@ -100,10 +115,6 @@ class WriteThread:
         """Begins with what an earlier process left in the spill file."""
         self.wake()
         self._thread.start()
-
-    def put(self, entry: Entry | Job) -> None:
-        """Queues an entry or a job; returns at once."""
-        self._inbox.put(entry)
 
     def wake(self) -> None:
         """Makes the thread look at the spill file."""
@@ -184,8 +195,8 @@ class WriteThread:
     def _commit(self, entries: list[Entry]) -> None:
         if not entries:
             return
-        payloads = [entry.payload for entry in entries]
-        again = any(entry.tried for entry in entries)
+        payloads = list(map(_payload_of, entries))
+        again = any(map(_was_tried, entries))
         if self._try(payloads, again=again, entries=entries):
             self._settle(entries)
             return

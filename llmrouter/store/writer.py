@@ -22,7 +22,7 @@ from llmrouter.core.ids import RequestIds
 from llmrouter.core.ledger import BreakerRow, RequestRecord
 from llmrouter.core.records import record
 from llmrouter.store.faults import is_databases_fault
-from llmrouter.store.records import Noted, Opening, Payload, waiting_bytes
+from llmrouter.store.records import Noted, Opening, Payload
 from llmrouter.store.scribe import Scribe
 from llmrouter.store.spill import Spill
 from llmrouter.store.write_thread import RETRY_S, Entry, Job, WriteThread
@@ -77,8 +77,8 @@ class LedgerWriter:
         self._spilling: asyncio.Task[None] | None = None
         self._no_spill_until_s: float | None = None
         """The spill file cannot be written, and is not tried before."""
-        self._all_safe = asyncio.Event()
-        self._all_safe.set()
+        self._all_safe: asyncio.Future[None] | None = None
+        """What `stop` waits for."""
 
     # What the pipeline sees.
 
@@ -160,9 +160,11 @@ class LedgerWriter:
     async def stop(self) -> None:
         """Writes what waits, or else spills it, and ends the thread."""
         self._stopping = True
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._settings.stop_wait_s):
-                await self._all_safe.wait()
+        if self._waiting:
+            self._all_safe = self._loop.create_future()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.stop_wait_s):
+                    await self._all_safe
         while self._spilling is not None:
             await self._spilling
         if self._waiting:
@@ -217,15 +219,13 @@ class LedgerWriter:
     # What waits.
 
     def _put(self, payload: Payload, done: asyncio.Future[None] | None = None) -> None:
-        size = waiting_bytes(payload)
         if self._settings.mode == "best_effort" and self._is_full():
             self._drop()
             return
-        entry = Entry(payload, size, self._loop.time(), done)
+        entry = Entry(payload, self._loop.time(), done)
         self._waiting[entry] = None
-        self._waiting_bytes += size
-        self._waiting_requests += isinstance(payload, RequestRecord)
-        self._all_safe.clear()
+        self._waiting_bytes += entry.waiting_bytes
+        self._waiting_requests += entry.is_request
         self._thread.put(entry)
         if self._timer is None or self._degraded:  # while degraded, it may be set for others' retry
             self._arm()
@@ -238,16 +238,18 @@ class LedgerWriter:
 
     def _settle(self, entries: Sequence[Entry]) -> None:
         """These are safe now."""
+        waiting = self._waiting
         for entry in entries:
             entry.safe = True
-            if entry not in self._waiting:
+            if entry not in waiting:
                 continue  # spilled, and then committed after all
-            del self._waiting[entry]
+            del waiting[entry]
             self._waiting_bytes -= entry.waiting_bytes
-            self._waiting_requests -= isinstance(entry.payload, RequestRecord)
-            _resolve(entry.done, None, None)
-        if not self._waiting:
-            self._all_safe.set()
+            self._waiting_requests -= entry.is_request
+            if entry.done is not None:
+                _resolve(entry.done, None, None)
+        if not waiting:
+            _resolve(self._all_safe, None, None)
 
     # What waits too long.
 
