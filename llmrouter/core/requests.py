@@ -51,8 +51,12 @@ class ChatRequest(NamedTuple):
     needs: frozenset[Need] = frozenset()
     max_output_tokens: int | None = None
     conversation_hint: str | None = None
-    headers: Mapping[str, str] = MappingProxyType({})
     previous_response_id: str | None = None
     state_provider: str | None = None
-    request_id: int | None = None
     form: str | None = None
+    headers: Mapping[str, str] = MappingProxyType({})
+    request_id: int | None = None
+
+    def of_caller(self, headers: Mapping[str, str], request_id: int) -> ChatRequest:
+        """The same request, with what its body does not say."""
+        return ChatRequest(*self[:-2], headers, request_id)

@@ -26,11 +26,7 @@ class OpenAIDialect:
     """A `llmrouter.dialects.wire.Dialect`."""
 
     name: DialectName = "openai"
-
-    def parse(
-        self, body: bytes, *, max_depth: int = 200, max_messages: int = 10_000
-    ) -> ChatRequest:
-        return parse(body, max_depth=max_depth, max_messages=max_messages)
+    parse = staticmethod(parse)
 
     def error_body(self, error: RouterError) -> bytes:
         return errors.error_body(error)

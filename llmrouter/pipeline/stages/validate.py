@@ -36,9 +36,7 @@ class Validate:
     async def __call__(self, exchange: Exchange) -> None:
         caller = exchange.caller
         request = await self._parse(exchange)
-        request = request._replace(
-            headers=_forwarded(caller.headers, request.dialect), request_id=exchange.id
-        )
+        request = request.of_caller(_forwarded(caller.headers, request.dialect), exchange.id)
         chain = await self._chain(exchange, request)
         if chain is not None:
             request = await self._continued(exchange, request, chain)
