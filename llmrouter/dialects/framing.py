@@ -43,6 +43,11 @@ class Framer:
         self._has_line = False
         self._is_too_long = False
 
+    @property
+    def is_between_events(self) -> bool:
+        """Whether the next byte begins an event: whole events may pass then without being fed."""
+        return bool(self._is_stream) and not self._is_ndjson and self._events.is_between_events
+
     def feed(self, data: bytes) -> list[Frame]:
         """The frames that ``data`` completes."""
         if self._is_stream is None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 
-from llmrouter.core.chat.deltas import UsageReported
+from llmrouter.core.chat.deltas import ArgumentsDelta, ReasoningDelta, TextDelta, UsageReported
 from llmrouter.core.errors import AttemptError
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.usage import NUSD_PER_USD
+from llmrouter.dialects.anthropic.refrain import refrain_of
 from llmrouter.dialects.anthropic.reply_decoder import ReplyDecoder
 from llmrouter.dialects.anthropic.reply_encoder import MESSAGE_STOP, ReplyEncoder
 from llmrouter.dialects.documents import write_document
@@ -15,10 +17,13 @@ from llmrouter.dialects.fields import read_object
 from llmrouter.dialects.framing import Frame, Framer
 from llmrouter.dialects.interpreter import ReplyContext
 from llmrouter.dialects.observer import ReplyObserver
+from llmrouter.dialects.refrain import Skimmer
 from llmrouter.dialects.sse import encode_event
 from llmrouter.dialects.tool_adapter import ToolAdapter, ToolRules
 from llmrouter.dialects.translated_reply import TranslatedReply
 from llmrouter.dialects.wire import CostOf
+
+_SAYING = (TextDelta, ReasoningDelta, ArgumentsDelta)
 
 
 class NativeReply:
@@ -36,15 +41,18 @@ class NativeReply:
         self._request = request
         self._cost_of = cost_of
         self._limits = {"event_bytes": event_bytes, "body_bytes": body_bytes}
-        self._framer = Framer("sse", **self._limits)
+        self._framer = framer = Framer("sse", **self._limits)
         self._decoder = ReplyDecoder(origin="")
         self._observer = ReplyObserver()
+        self._skimmer = Skimmer(
+            self._read, lambda: framer.is_between_events, self._observer.observed, event_bytes
+        )
         self._terminator = MESSAGE_STOP
         self._converter: TranslatedReply | None = None
         self.observed = self._observer.observed
 
     def feed(self, data: bytes) -> bytes:
-        return self._observer.collect(self._pass(frame) for frame in self._framer.feed(data))
+        return self._observer.collect(self._skimmer.feed(data))
 
     def finish(self) -> tuple[bytes, bytes]:
         last = self._observer.collect(self._pass(frame) for frame in self._framer.finish())
@@ -54,6 +62,9 @@ class NativeReply:
         self._observer.require_no_fault()
         self._observer.require_complete(is_over=self._decoder.is_over)
         return (last, self._terminator) if self._request.stream else (b"", last)
+
+    def _read(self, data: bytes) -> Iterator[bytes]:
+        return map(self._pass, self._framer.feed(data))
 
     def _pass(self, frame: Frame) -> bytes:
         """The client's bytes for one event, or for the whole message."""
@@ -90,6 +101,9 @@ class NativeReply:
             return None
         for delta in deltas:
             self._observer.see(delta)
+        if self._skimmer.is_learning:
+            says_text = len(deltas) == 1 and isinstance(deltas[0], _SAYING)
+            self._skimmer.learn(refrain_of(frame.raw, frame.data) if says_text else None)
         return any(isinstance(delta, UsageReported) for delta in deltas)
 
     def _with_cost(self, frame: Frame) -> bytes:

@@ -14,13 +14,11 @@ from llmrouter.dialects.openai.assembly import Assembly, split_into_chunks
 from llmrouter.dialects.openai.chunks import TERMINATOR, Chunk, ChunkStream
 from llmrouter.dialects.openai.completion import CompletionBody
 from llmrouter.dialects.openai.errors import EXCERPT_BYTES, excerpt
-from llmrouter.dialects.openai.refrain import Refrain, refrain_of
+from llmrouter.dialects.openai.refrain import refrain_of
 from llmrouter.dialects.openai.watch import Watch
+from llmrouter.dialects.refrain import Skimmer
 from llmrouter.dialects.sse import encode_event
 from llmrouter.dialects.wire import CostOf
-
-REFRAINS = 20
-"""So many chunks in a row that are unlike the one before, and all are read one by one."""
 
 _BLANK = b" \t\r\n\xef\xbb\xbf"  # the last three are a byte order mark
 _JSON_STARTS = b'{["-0123456789ntf'
@@ -123,52 +121,25 @@ class _PassedStream:
     def __init__(
         self, watch: Watch, chunks: ChunkStream, event_bytes: int, include_usage: bool
     ) -> None:
-        self._observed = watch.observed
         self._chunks = chunks
-        self._event_bytes = event_bytes
         self._include_usage = include_usage
-        self._refrain: Refrain | None = None
-        self._is_between_chunks = False
-        self._left_refrains = REFRAINS
-
-    def feed(self, data: bytes) -> Iterable[bytes]:
-        end = self._skip(data, 0)
-        return (data,) if end == len(data) else self._read(data, end)
+        self._skimmer = Skimmer(
+            self._read, lambda: chunks.is_between_chunks, watch.observed, event_bytes
+        )
+        self.feed = self._skimmer.feed
 
     def finish(self) -> tuple[bytes, bytes]:
         content = b"".join(self._visible(self._chunks.finish()))
         return content, self._chunks.terminator()
 
-    def _skip(self, data: bytes, start: int) -> int:
-        """Where the chunks end that are like the last one."""
-        refrain = self._refrain
-        if refrain is None or not self._is_between_chunks or len(data) > self._event_bytes:
-            return start
-        end = refrain.skip(data, start, self._observed)
-        if end > start:
-            self._left_refrains = REFRAINS
-        return end
-
-    def _read(self, data: bytes, skipped: int) -> Iterable[bytes]:
-        """What the client may have of ``data``, of which some was skipped."""
-        start, end = 0, skipped
-        while True:
-            if end > start:
-                yield data[start:end]
-            if end == len(data):
-                return
-            behind = data.find(b"\n\n", end) + 2 if self._left_refrains else 0
-            start = behind if behind > 1 else len(data)
-            yield from self._visible(self._learning(self._chunks.feed(data[end:start])))
-            self._is_between_chunks = self._chunks.is_between_chunks
-            end = self._skip(data, start)
+    def _read(self, data: bytes) -> Iterable[bytes]:
+        return self._visible(self._learning(self._chunks.feed(data)))
 
     def _learning(self, chunks: Iterable[Chunk]) -> Iterable[Chunk]:
         """The chunks, each of which may be like those that follow."""
         for chunk in chunks:
-            if self._left_refrains and chunk.document is not None:
-                self._left_refrains -= 1
-                self._refrain = refrain_of(chunk.raw, chunk.document)
+            if self._skimmer.is_learning and chunk.document is not None:
+                self._skimmer.learn(refrain_of(chunk.raw, chunk.document))
             yield chunk
 
     def _visible(self, chunks: Iterable[Chunk]) -> Iterable[bytes]:

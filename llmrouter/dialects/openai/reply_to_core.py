@@ -28,15 +28,13 @@ from llmrouter.dialects.documents import write_document
 from llmrouter.dialects.fields import read_object
 from llmrouter.dialects.openai.errors import ProviderError, read_error_document
 from llmrouter.dialects.openai.parts_to_core import REASONING_TEXTS, media_source
-from llmrouter.dialects.openai.refrain import Refrain, refrain_of
+from llmrouter.dialects.openai.refrain import refrain_of
 from llmrouter.dialects.openai.usage import read_usage
 from llmrouter.dialects.openai.watch import known_finish_reason
+from llmrouter.dialects.refrain import REFRAINS, Refrain
 from llmrouter.dialects.service_tiers import read_service_tier
 
 _DONE = b"[DONE]"
-
-REFRAINS = 20
-"""So many chunks in a row that are unlike the one before, and all are parsed."""
 
 _LEGACY_CALL = -1
 """The place of a ``function_call``, which has no index."""

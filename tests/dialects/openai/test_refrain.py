@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmrouter.dialects import refrain as refrains
 from llmrouter.dialects.fields import read_object
-from llmrouter.dialects.openai import chunks, reader, reply_to_core
-from llmrouter.dialects.openai.refrain import Refrain, refrain_of
+from llmrouter.dialects.openai import chunks, reply_to_core
+from llmrouter.dialects.openai.refrain import refrain_of
+from llmrouter.dialects.refrain import Refrain
 from llmrouter.dialects.wire import Observed
 from tests.dialects.openai.replies import DONE, chunk, read
 
@@ -141,7 +143,7 @@ def test_law_what_is_compared_and_what_is_parsed_tell_the_same(
     stream: bytes, cuts: list[int]
 ) -> None:
     compared = read(stream, *(min(cut, len(stream)) for cut in cuts))
-    with mock.patch.object(reader, "REFRAINS", 0):
+    with mock.patch.object(refrains, "REFRAINS", 0):
         parsed = read(stream)
     assert compared.told == parsed.told
 
