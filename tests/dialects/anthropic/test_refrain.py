@@ -7,7 +7,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from llmrouter.core.errors import AttemptError
@@ -125,6 +125,7 @@ BLOCKS = [
     event("content_block_start", index=1, content_block={"type": "tool_use", "id": "t"}),
 ]
 OPENED = START + BLOCKS[0]
+FAULT = event("error", error={"type": "overloaded_error"})
 ENDED = (
     event("content_block_stop", index=0)
     + event("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": 5})
@@ -145,10 +146,10 @@ EVENTS = st.one_of(
             said(b"long " * 400),
             said(b"a", kind="signature_delta", member="signature"),
             event("ping"),
-            event("error", error={"type": "overloaded_error"}),
             event("content_block_stop", index=0),
             b": still here\n\n",
             b"\r\n",
+            FAULT,
             ENDED,
         ]
     ),
@@ -180,7 +181,14 @@ def read(stream: bytes, *cuts: int, event_bytes: int = 1_500) -> tuple[object, .
     return content, terminator, reader.observed, fault
 
 
+SAID = len(OPENED + said(b"a"))
+
+
 @given(st.lists(EVENTS, max_size=12).map(b"".join), st.lists(st.integers(0, 2_000), max_size=4))
+@example(said(b"a") + FAULT + said(b"b"), [SAID, SAID + len(FAULT)])
+@example(said(b"a") + said(b"b") + FAULT + said(b"c"), [SAID, SAID + len(said(b"b") + FAULT)])
+@example(said(b"a") + BLOCKS[1] + said(b"b"), [SAID, SAID + len(BLOCKS[1])])
+@example(said(b"a") + b"data: {\n" + said(b"b"), [SAID, SAID + len(b"data: {\n")])
 def test_law_what_is_compared_and_what_is_parsed_tell_the_same(
     events: bytes, cuts: list[int]
 ) -> None:
