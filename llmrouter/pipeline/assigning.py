@@ -61,7 +61,14 @@ class Assigner:
         kind: AttemptKind = "chat",
     ) -> Assignment:
         """The ``n``-th call of a request, ready to be sent within ``remaining_s``."""
-        line = self._line(table, target, request.dialect, learned.said.max_output_tokens)
+        if table is not self._table or len(self._lines) > KEPT_LINES:
+            self._table, self._lines = table, {}
+        said_tokens = learned.said.max_output_tokens
+        key = (target.name, target.account, request.dialect, said_tokens)
+        line = self._lines.get(key)
+        if line is None:
+            line = self._line(table, target, request.dialect, said_tokens)
+            self._lines[key] = line
         facts, provider = line.facts, line.provider
         request, notes = within_output(request, facts.max_output_tokens)
         outgoing = line.codec.encode(request, target.model, provider.quirks, facts)
@@ -94,17 +101,6 @@ class Assigner:
         self, table: RoutingTable, target: Target, client: DialectName, said_tokens: int | None
     ) -> Line:
         """``said_tokens`` is the longest answer that the provider says the model can give."""
-        if table is not self._table or len(self._lines) >= KEPT_LINES:
-            self._table, self._lines = table, {}
-        key = (target.name, target.account, client, said_tokens)
-        line = self._lines.get(key)
-        if line is None:
-            line = self._lines[key] = self._found(table, target, client, said_tokens)
-        return line
-
-    def _found(
-        self, table: RoutingTable, target: Target, client: DialectName, said_tokens: int | None
-    ) -> Line:
         provider = table.config.providers[target.provider]
         dialect = self._dialects[provider.dialect]
         variable = key_variable(provider, target.account)

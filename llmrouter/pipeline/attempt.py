@@ -159,13 +159,17 @@ class Attempt:
         return await self._whole()
 
     async def _whole(self) -> bytes:
-        content = b""
-        while not self._at_end:
+        incoming, reader, content = self._incoming, self._reader, b""
+        while not (incoming.is_over or reader.observed.done):
             self._clocks.allow(self._assignment.timeouts.idle_s)
-            content += await self._advance("body")
-            if self._incoming.is_over and not self._at_end:
-                content += self._finish()
-        return content + self.terminator
+            data = await self._read("body")
+            if data is None:
+                break
+            self._costing.keep(data)
+            content += reader.feed(data)
+        if reader.observed.done:
+            await self._see_out()
+        return content + self._finish() + self.terminator
 
     async def _first_part(self) -> bytes:
         """Where a model has to keep to a rate, everything until it has shown that it does."""
@@ -284,8 +288,6 @@ class Attempt:
         data = await self._read(phase)
         if data is None:
             return self._finish()
-        if phase == "body":
-            self._costing.keep(data)
         content = reader.feed(data)
         if not reader.observed.done:
             return content

@@ -114,12 +114,15 @@ class Availability:
         return Hindrance("breaker_open", breaker.wait_s(state, now_us))
 
     def take_permit(
-        self, exchange: Exchange, target: Target, config: BreakerConfig, lease_s: float
+        self, exchange: Exchange, target: Target, config: BreakerConfig, until_us: int
     ) -> Hindrance | None:
         """Takes what is needed to ask this target now, or says what stands against it.
 
-        A request that holds the target's permit already (a trial, a retry) keeps it.
+        A request that holds the target's permit already (a trial, a retry) keeps it.  One that is
+        taken is for as long as the request may still take, which is over at ``until_us``.
         """
+        if not (self._locks or self._cooldowns or self._breakers):
+            return None
         state = self._breakers.get(target.name)
         if state is not None and any(p.request_id == exchange.id for p in state.permits):
             return None
@@ -132,7 +135,7 @@ class Availability:
             config,
             target=target.name,
             request_id=exchange.id,
-            lease_s=lease_s,
+            lease_s=max(0.0, (until_us - exchange.elapsed_us()) / 1e6),
         )
         if taken is None:
             return Hindrance("breaker_open", breaker.wait_s(state, self._clock.now_us()))

@@ -94,7 +94,7 @@ class Chain:
         if room is None:
             return PassedOver("at_capacity")
         hindrance = means.availability.take_permit(
-            exchange, step.target, terms.breaker, self._remaining_s()
+            exchange, step.target, terms.breaker, self._deadline_us
         )
         if hindrance is not None:
             room.leave()
@@ -212,8 +212,8 @@ class Chain:
             room = means.capacity.try_enter(target, bounds_of(terms, target))
             if room is None:
                 continue
-            lease_s = self._remaining_s()
-            if means.availability.take_permit(exchange, target, terms.breaker, lease_s) is None:
+            until_us = self._deadline_us
+            if means.availability.take_permit(exchange, target, terms.breaker, until_us) is None:
                 break
             room.leave()
         else:

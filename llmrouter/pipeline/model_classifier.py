@@ -88,7 +88,8 @@ class ModelClassifier:
         if target is None:
             return None
         asked_as = _as_classifier(target)
-        if self._availability.take_permit(exchange, asked_as, BREAKER, self._asked.timeout_s):
+        until_us = exchange.elapsed_us() + round(self._asked.timeout_s * 1e6)
+        if self._availability.take_permit(exchange, asked_as, BREAKER, until_us):
             return None
         categories = [c for c in exchange.table.config.categories if c not in NOT_FOR_TEXT]
         answer = await self._ask(exchange, target, categories)

@@ -90,7 +90,8 @@ class Pipeline:
             relay = exchange.reply.relay
             if relay is not None:
                 await _deliver(exchange, relay, client)
-            _settle(exchange)
+            if not hasattr(exchange, "ending"):
+                exchange.ending = _ending(exchange)
         except ClientGone:
             await _abandon(exchange, "disconnected")
         except asyncio.CancelledError:
@@ -189,14 +190,11 @@ async def _deliver(exchange: Exchange, relay: Relay, client: Client) -> None:
         exchange.error = error
 
 
-def _settle(exchange: Exchange) -> None:
+def _ending(exchange: Exchange) -> Ending:
     """How the request ended, once everything but the last bytes has been sent."""
-    if hasattr(exchange, "ending"):
-        return
     if exchange.has_left:
-        exchange.ending = "disconnected"
-    else:
-        exchange.ending = "completed" if exchange.error is None else "interrupted"
+        return "disconnected"
+    return "completed" if exchange.error is None else "interrupted"
 
 
 async def _relay(exchange: Exchange, relay: Relay, client: Client) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from operator import attrgetter
+from typing import Final, Protocol
 
 from llmrouter.core.capabilities import Learned
 from llmrouter.core.configuration import BreakerConfig
 from llmrouter.core.events import RouteSelected
-from llmrouter.core.requests import Turn
 from llmrouter.core.routing import Candidate, Decision, Target
 from llmrouter.pipeline.availability import Hindrance
 from llmrouter.pipeline.conversations import ConversationState, Recalling
@@ -16,6 +16,8 @@ from llmrouter.pipeline.exchange import Exchange
 from llmrouter.pipeline.ports import Keyring
 from llmrouter.policy.needs import consider, estimate_input_tokens
 from llmrouter.policy.pricing import cost_of_switch
+
+_role: Final = attrgetter("role")
 
 PINNED = "pinned"
 """The strategy of a request that names its model itself."""
@@ -55,7 +57,8 @@ class Select:
     async def __call__(self, exchange: Exchange) -> None:
         resolution, table = exchange.resolution, exchange.table
         state: ConversationState | None = None
-        if _goes_on(exchange.request.turns):
+        # A conversation that begins has no earlier turn to recall.
+        if "assistant" in map(_role, exchange.request.turns):
             state = await self._conversations.recall(exchange.conversation_id)
         kept: Target | None = None
         if resolution.pinned:
@@ -117,11 +120,6 @@ class Select:
 
     def _has_key(self, variable: str) -> bool:
         return self._keyring.key(variable) is not None
-
-
-def _goes_on(turns: Sequence[Turn]) -> bool:
-    """Whether it is not the conversation's first request: that has no earlier turn to recall."""
-    return "assistant" in [turn.role for turn in turns]
 
 
 def _kept_by_loop(

@@ -35,29 +35,29 @@ class Validate:
 
     async def __call__(self, exchange: Exchange) -> None:
         caller = exchange.caller
-        request = await self._parse(exchange)
+        parse, body = self._parser(exchange), exchange.body
+        is_heavy = len(body) >= PARSE_IN_THREAD_BYTES
+        request = await self._heavy.run(parse, body) if is_heavy else parse(body)
         request = request.of_caller(_forwarded(caller.headers, request.dialect), exchange.id)
-        chain = await self._chain(exchange, request)
-        if chain is not None:
+        chain: Sequence[ResponseState] = ()
+        if request.previous_response_id is not None:
+            chain = await self._chain(exchange, request.previous_response_id)
             request = await self._continued(exchange, request, chain)
         exchange.request = request
-        exchange.authored = authored_text(request.turns)
-        exchange.conversation_id = conversation_id(
-            caller.headers,
-            request,
-            exchange.authored,
-            chain[-1].conversation_id if chain else None,
+        authored = exchange.authored = authored_text(request.turns)
+        named = exchange.conversation_id = conversation_id(
+            caller.headers, request, authored, chain[-1].conversation_id if chain else None
         )
         exchange.emit(
             RequestValidated(
                 requested_model=None if request.model is None else clipped(request.model),
                 stream=request.stream,
                 messages=len(request.turns),
-                body_bytes=len(exchange.body),
+                body_bytes=len(body),
                 needs=tuple(sorted(request.needs)),
                 tools=len(request.tools),
-                conversation_id=exchange.conversation_id,
-                client=exchange.authored.agent,
+                conversation_id=named,
+                client=authored.agent,
             )
         )
         table = exchange.table
@@ -67,21 +67,11 @@ class Validate:
             else table.resolve_at(caller.provider, request.model)
         )
 
-    async def _chain(
-        self, exchange: Exchange, request: ChatRequest
-    ) -> Sequence[ResponseState] | None:
-        """What led to the reply that the request goes on from; None when it names none."""
-        if request.previous_response_id is None:
-            return None
+    async def _chain(self, exchange: Exchange, response_id: str) -> Sequence[ResponseState]:
+        """What led to the reply that the request goes on from."""
         if self._states is None or not isinstance(exchange.dialect, ContinuingDialect):
             return ()
-        return await self._states.response_chain(request.previous_response_id)
-
-    async def _parse(self, exchange: Exchange) -> ChatRequest:
-        parse = self._parser(exchange)
-        if len(exchange.body) >= PARSE_IN_THREAD_BYTES:
-            return await self._heavy.run(parse, exchange.body)
-        return parse(exchange.body)
+        return await self._states.response_chain(response_id)
 
     def _parser(self, exchange: Exchange) -> Callable[[bytes], ChatRequest]:
         dialect = exchange.dialect
