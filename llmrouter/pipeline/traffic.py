@@ -52,8 +52,9 @@ class Traffic:
 
     def begin(self, exchange: Exchange) -> None:
         """Counts an exchange as live, until its `end`."""
+        if not self._live:
+            self._idle.clear()
         self._live.add(exchange)
-        self._idle.clear()
 
     def end(self, exchange: Exchange) -> None:
         """The exchange has had its last byte."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
 import certifi
 
@@ -24,11 +24,9 @@ IDLE_S = 55.0
 """Below the minute after which most load balancers close an idle connection."""
 
 
-class _Trust(NamedTuple):
-    """Whose word is taken for who the other side is."""
-
-    is_secure: bool
-    ca_file: str | None
+_Trust = tuple[bool, str | None]
+"""Whose word is taken for who the other side is: whether it has to prove that, and the file of
+those who may vouch for it, None for the usual ones."""
 
 
 @record
@@ -73,7 +71,7 @@ class HttpUpstream:
 
         Raises `AttemptError`.
         """
-        trust = _Trust(call.url.startswith("https:"), call.ca_file)
+        trust = (call.url.startswith("https:"), call.ca_file)
         carriers = self._given or self._carriers.get(trust) or await self._carriers_for(trust)
         reconnected = False
         while True:
@@ -105,16 +103,13 @@ class HttpUpstream:
         try:
             return await asyncio.shield(task)
         except OSError as error:  # `ssl.SSLError` is one
-            raise AttemptError(
-                "tls", "tls", f"ca_file {trust.ca_file} can't be used: {error}"
-            ) from None
+            raise AttemptError("tls", "tls", f"ca_file {trust[1]} can't be used: {error}") from None
 
     async def _open_carriers(self, trust: _Trust) -> _Carriers:
+        is_secure, ca_file = trust
         try:
             # Reading some hundred certificates takes tens of milliseconds.
-            context = (
-                await asyncio.to_thread(_ssl_context, trust.ca_file) if trust.is_secure else None
-            )
+            context = await asyncio.to_thread(_ssl_context, ca_file) if is_secure else None
         finally:
             del self._opening[trust]
         carriers = self._carriers[trust] = _Carriers(

@@ -59,10 +59,11 @@ class LeanCarrier:
             ssl_context.set_alpn_protocols(["http/1.1"])
         self._idle: IdlePool[LeanConnection] = IdlePool(limit=max_idle_connections, idle_s=idle_s)
         self._idle_s = idle_s
+        self._now_s = asyncio.get_running_loop().time
         self._tidying: asyncio.TimerHandle | None = None
         self._open: set[LeanConnection] = set()
         self._addresses: dict[str, _Address] = {}
-        self._header_lines: dict[tuple[str, int], bytes] = {}
+        self._header_lines: dict[tuple[tuple[str, str], ...], bytes] = {}
 
     def carry(self, call: UpstreamCall, progress: Progress) -> Awaitable[IncomingReply]:
         address = self._addresses.get(call.url) or self._address(call.url)
@@ -81,18 +82,20 @@ class LeanCarrier:
 
     def released(self, connection: LeanConnection) -> None:
         """A connection is free again."""
-        loop = asyncio.get_running_loop()
-        now_s = loop.time()
+        now_s = self._now_s()
         self._idle.put(connection, now_s)
         if self._tidying is None:
-            self._tidying = loop.call_at(now_s + self._idle_s + TIDIED_AFTER_S, self._tidy)
+            self._tidy_behind(now_s + self._idle_s)
 
     def _tidy(self) -> None:
-        loop = asyncio.get_running_loop()
-        young_until_s = self._idle.tidy(loop.time())
+        young_until_s = self._idle.tidy(self._now_s())
         self._tidying = None
         if young_until_s is not None:
-            self._tidying = loop.call_at(young_until_s + TIDIED_AFTER_S, self._tidy)
+            self._tidy_behind(young_until_s)
+
+    def _tidy_behind(self, young_until_s: float) -> None:
+        tidy_at_s = young_until_s + TIDIED_AFTER_S
+        self._tidying = asyncio.get_running_loop().call_at(tidy_at_s, self._tidy)
 
     def lost(self, connection: LeanConnection) -> None:
         """A connection is closed."""
@@ -117,10 +120,8 @@ class LeanCarrier:
 
         Raises `NotSendable` when it cannot be sent as it is.
         """
-        headers = {**OWN_HEADERS, **call.headers}
-        text = "\r\n".join(map(": ".join, headers.items()))
-        # The count finds a value that pretends to be two lines.
-        lines = self._header_lines.get((text, len(headers))) or self._checked(text, len(headers))
+        headers = tuple(call.headers.items())
+        lines = self._header_lines.get(headers) or self._checked(headers)
         if not call.body and call.method != "POST":
             return b"%b%b%b\r\n" % (call.method.encode(), request_line, lines)
         return b"%b%b%bcontent-length: %d\r\n\r\n" % (
@@ -130,19 +131,22 @@ class LeanCarrier:
             len(call.body),
         )
 
-    def _checked(self, text: str, count: int) -> bytes:
-        """So many headers as lines; checked once, because a provider is sent the same ones again
-        and again.  Raises `NotSendable`."""
-        lines = f"{text}\r\n".encode("ascii")
-        if not _HEADER_LINES.fullmatch(lines) or lines.count(b"\n") != count:
+    def _checked(self, headers: tuple[tuple[str, str], ...]) -> bytes:
+        """These and our own headers as lines; checked once, because a provider is sent the same
+        ones again and again.  Raises `NotSendable`."""
+        everything = {**OWN_HEADERS, **dict(headers)}
+        text = "".join(f"{name}: {value}\r\n" for name, value in everything.items())
+        lines = text.encode("ascii")
+        # The count finds a value that pretends to be two lines.
+        if not _HEADER_LINES.fullmatch(lines) or lines.count(b"\n") != len(everything):
             raise NotSendable("a header that can't be sent")
         if len(self._header_lines) >= KNOWN_HEADERS:
             self._header_lines.clear()
-        self._header_lines[text, count] = lines
+        self._header_lines[headers] = lines
         return lines
 
     def _take(self, origin: Origin) -> LeanConnection | None:
-        now_s = asyncio.get_running_loop().time()
+        now_s = self._now_s()
         while (connection := self._idle.take(origin, now_s)) is not None:
             if connection.is_usable:
                 return connection

@@ -35,6 +35,7 @@ class LeanConnection(asyncio.Protocol):
         self._is_uploading = False
         self._is_reading_paused = False
         self._patience = _Patience(self)
+        self._now_s = asyncio.get_running_loop().time
 
     @property
     def is_usable(self) -> bool:
@@ -58,7 +59,7 @@ class LeanConnection(asyncio.Protocol):
                 progress.sending()
             else:
                 progress.sent()
-            self._patience.set(progress.headers_s)
+            self._patience.set_at(self._now_s() + progress.headers_s)
             while not reply.has_head:
                 await reply.more()
         except BaseException:
@@ -71,7 +72,8 @@ class LeanConnection(asyncio.Protocol):
         if reply is not self._reply:
             return  # it was released before
         self._reply = None
-        if reply.is_complete and reply.keeps_alive and self.is_usable and not self._is_uploading:
+        is_idle = reply.is_complete and not self._is_uploading
+        if is_idle and reply.keeps_alive and not self._transport.is_closing():
             if self._is_reading_paused:
                 self.resume_reading()
             self._owner.released(self)
@@ -93,11 +95,12 @@ class LeanConnection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
 
     def data_received(self, data: bytes) -> None:
-        if self._reply is None:
+        reply = self._reply
+        if reply is None:
             self.close()  # nothing was asked
             return
-        self._reply.feed(data)
-        if self._reply.pending_bytes > READ_AHEAD_BYTES and not self._is_reading_paused:
+        reply.feed(data)
+        if reply.pending_bytes > READ_AHEAD_BYTES and not self._is_reading_paused:
             self._is_reading_paused = True
             self._transport.pause_reading()
 

@@ -107,7 +107,8 @@ class Progress:
     def sent(self) -> None:
         """That part is written; if it was the last one, the provider's time begins."""
         self.phase = "headers"
-        self._allow(self.headers_s)
+        if self._timer is not None:
+            self._timer.set(self.headers_s)
 
     def received(self, data: bytes) -> None:
         """Bytes arrived, or none when the provider closed."""

@@ -50,7 +50,9 @@ class HttpReply:
     async def __anext__(self) -> bytes:
         while (plain := next(self._pieces, None)) is None:
             await self._take()
-        self._count(plain)
+        self._left_bytes -= len(plain)
+        if self._left_bytes < 0:
+            raise self._too_large()
         return plain
 
     def arrived(self) -> bytes | None:
@@ -58,10 +60,13 @@ class HttpReply:
             return b""
         if not self._is_plain:
             return None
-        data = self._carried.arrived()
+        carried = self._carried
+        data = carried.arrived()
         if data is not None:
-            self._count(data)
-            self.is_over = self._carried.is_complete
+            self._left_bytes -= len(data)
+            if self._left_bytes < 0:
+                raise self._too_large()
+            self.is_over = carried.is_complete
         return data
 
     async def flow(self, take: Take) -> None:
@@ -77,12 +82,10 @@ class HttpReply:
         self.is_over = True
         await self._carried.aclose()
 
-    def _count(self, plain: bytes) -> None:
-        self._left_bytes -= len(plain)
-        if self._left_bytes < 0:
-            raise AttemptError(
-                "too_large", "body", f"the reply is longer than {self._max_body_bytes} bytes"
-            )
+    def _too_large(self) -> AttemptError:
+        return AttemptError(
+            "too_large", "body", f"the reply is longer than {self._max_body_bytes} bytes"
+        )
 
     async def _take(self) -> None:
         """The next bytes off the wire.  Raises ``StopAsyncIteration`` when there are no more."""

@@ -21,9 +21,8 @@ class Line(Protocol):
     (a body that still arrives, a client that is behind), ASGI's messages say it.
     """
 
-    @property
-    def method(self) -> str:
-        """``POST`` and the like."""
+    method: str
+    """``POST`` and the like."""
 
     @property
     def path(self) -> str:

@@ -110,14 +110,15 @@ class LineClient:
     """The same on a lean connection: while nothing has to be waited for, there are no messages,
     tasks and clocks.  Where something has, it goes on as an `AsgiClient`."""
 
+    started = False
+    _granted: Mapping[str, str] | None = None
+    _waiting: AsgiClient | None = None
+
     def __init__(self, line: Line, new_id: Callable[[], str]) -> None:
-        self.started = False
         self.headers = line.headers
         self.pour: Take = line.pour
         self._line = line
         self._new_id = new_id
-        self._granted: Mapping[str, str] = {}
-        self._waiting: AsgiClient | None = None
 
     def grant(self, headers: Mapping[str, str]) -> None:
         """Adds headers to the reply."""
@@ -166,7 +167,7 @@ class LineClient:
         """With what every reply carries beside its own headers."""
         if "x-request-id" not in headers:
             headers = {**headers, "x-request-id": self._new_id()}
-        return {**headers, **self._granted} if self._granted else headers
+        return headers if self._granted is None else {**headers, **self._granted}
 
     def _in_messages(self) -> AsgiClient:
         if self._waiting is None:
@@ -174,8 +175,9 @@ class LineClient:
             connection = Connection(
                 line.headers, line.receive, line.send, new_id=self._new_id, is_read=line.is_read
             )
-            connection.grant(self._granted)
             self._waiting = AsgiClient(connection)
+            if self._granted is not None:
+                self._waiting.grant(self._granted)
         return self._waiting
 
 

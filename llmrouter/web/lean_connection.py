@@ -14,7 +14,7 @@ from typing import Any, cast
 from llmrouter.core.records import record
 from llmrouter.web.asgi import AsgiApp, LineAnswer
 from llmrouter.web.lean_reply import COPIED_BYTES, refusal
-from llmrouter.web.lean_request import BadRequest, RequestHead, RequestReader
+from llmrouter.web.lean_request import HTTP2_PREFACE, BadRequest, RequestHead, RequestReader
 from llmrouter.web.lean_turn import Turn
 
 READ_AHEAD_BYTES = 256 * 1024
@@ -53,13 +53,14 @@ class LeanConnection(asyncio.Protocol):
     def __init__(self, terms: Terms) -> None:
         self.closed: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self.is_full = False
+        self.is_held_back = False
+        self.reply_lines = terms.reply_lines
         self._terms = terms
         self._loop = asyncio.get_running_loop()
         self._reader = RequestReader(terms.head_bytes)
         self._turn: Turn | None = None
         self._answers: dict[Turn, asyncio.Task[None]] = {}
         self._left_requests = terms.requests
-        self._is_reading_paused = False
         self._drains: list[asyncio.Future[None]] = []
         self._idle_since_s = 0.0
         self._idle_timer: asyncio.TimerHandle | None = None
@@ -125,12 +126,9 @@ class LeanConnection(asyncio.Protocol):
         await drain
 
     def taken(self) -> None:
-        if self._is_reading_paused and not self._transport.is_closing():
-            self._is_reading_paused = False
+        if self.is_held_back and not self._transport.is_closing():
+            self.is_held_back = False
             self._transport.resume_reading()
-
-    def reply_lines(self) -> bytes:
-        return self._terms.reply_lines()
 
     def replied(self) -> None:
         turn, self._turn = self._turn, None
@@ -139,7 +137,7 @@ class LeanConnection(asyncio.Protocol):
             self._transport.close()
             return
         self._rest()
-        if self._is_reading_paused:
+        if self.is_held_back:
             self.taken()
         if reader.waiting:
             self._read()
@@ -151,7 +149,7 @@ class LeanConnection(asyncio.Protocol):
         reader, turn = self._reader, self._turn
         try:
             if turn is None:
-                if reader.wants_http2:
+                if reader.waiting.startswith(HTTP2_PREFACE):
                     self.closed.set_result(reader.waiting)
                     return
                 head = reader.head()
@@ -202,7 +200,7 @@ class LeanConnection(asyncio.Protocol):
         is_begun = self._turn is not None and self._turn.is_started
         self._leave()
         if not is_begun:
-            self._transport.write(refusal(error.status, self._terms.reply_lines()))
+            self._transport.write(refusal(error.status, self.reply_lines()))
         self._transport.close()
 
     def _leave(self) -> None:
@@ -214,8 +212,8 @@ class LeanConnection(asyncio.Protocol):
 
     def _hold_back(self) -> None:
         """Lets the client wait when more has arrived than is asked for."""
-        if not self._is_reading_paused:
-            self._is_reading_paused = True
+        if not self.is_held_back:
+            self.is_held_back = True
             self._transport.pause_reading()
 
     # Idle time: one timer for each connection, not for each request.

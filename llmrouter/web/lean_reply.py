@@ -83,22 +83,21 @@ class OutgoingReply:
                 return (head,)
 
 
-def whole_head(
-    status: int, headers: Mapping[str, str], body_bytes: int, more: bytes, *, keeps_alive: bool
-) -> bytes:
-    """The head of a reply whose body is there, and says no more of its framing than its length.
+def whole_reply(
+    status: int, headers: Mapping[str, str], body: bytes, more: bytes, *, keeps_alive: bool
+) -> tuple[bytes, ...]:
+    """A reply whose body is there: what to send.  ``headers`` say nothing of its framing.
 
     Raises ``ValueError`` for a header that pretends to be two.
     """
-    lines = header_lines(headers.items())
-    closing = b"" if keeps_alive else _CLOSING
-    return b"%b%b%b%b\r\ncontent-length: %d\r\n\r\n" % (
+    head = b"%b%b%b%b\r\ncontent-length: %d\r\n\r\n" % (
         _status_line(status),
-        lines,
+        header_lines(headers.items()),
         more,
-        closing,
-        body_bytes,
+        b"" if keeps_alive else _CLOSING,
+        len(body),
     )
+    return (head + body,) if len(body) <= COPIED_BYTES else (head, body)
 
 
 def refusal(status: int, more: bytes) -> bytes:

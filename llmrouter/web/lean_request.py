@@ -18,8 +18,9 @@ from llmrouter.web.asgi import Headers
 HTTP2_PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\n"
 """What a client begins with that knows that the server speaks HTTP/2."""
 
-_HEAD_END: Final = re.compile(rb"\n\r?\n")
-"""With a bare line feed, too: llhttp then says what is wrong, instead of everybody waiting."""
+_HEAD_END: Final = b"\r\n\r\n"
+_BARE_HEAD_END: Final = re.compile(rb"\n\r?\n")
+"""What some would take for the end of a head, too: it is refused, instead of everybody waiting."""
 
 _BARE_FRAMING_BYTES: Final = 16 * 1024
 """What chunk sizes, their extensions and trailers may take beside a short body."""
@@ -90,22 +91,18 @@ class RequestReader:
         self._left_bytes = 0
         self._chunked: ChunkedBody | None = None
 
-    @property
-    def wants_http2(self) -> bool:
-        """Whether what waits is no HTTP/1 at all."""
-        return self.waiting.startswith(HTTP2_PREFACE)
-
     def head(self) -> RequestHead | None:
         """The next head, when all of it is there.  Raises `BadRequest`."""
         waiting = self.waiting
         if waiting.startswith((b"\r", b"\n")):
             waiting = self.waiting = waiting.lstrip(b"\r\n")  # RFC 9112, 2.2
-        found = _HEAD_END.search(waiting)
-        end = len(waiting) if found is None else found.end()
-        if end > self._head_bytes:
-            raise BadRequest(431, f"the head is longer than {self._head_bytes} bytes")
-        if found is None:
+        end = waiting.find(_HEAD_END)
+        if end == -1:
+            self._check_begun(waiting)
             return None
+        end += len(_HEAD_END)
+        if end > self._head_bytes:
+            raise self._too_long()
         head = read_head(waiting[:end])
         self.waiting = waiting[end:]
         if head.body_bytes is None:
@@ -114,6 +111,16 @@ class RequestReader:
             self._chunked = None
             self._left_bytes = head.body_bytes
         return head
+
+    def _check_begun(self, head: bytes) -> None:
+        """Raises `BadRequest` for a head that need not go on."""
+        if _BARE_HEAD_END.search(head):
+            raise BadRequest(400, "a line feed without its carriage return")
+        if len(head) > self._head_bytes:
+            raise self._too_long()
+
+    def _too_long(self) -> BadRequest:
+        return BadRequest(431, f"the head is longer than {self._head_bytes} bytes")
 
     def body(self) -> tuple[bytes, bool]:
         """What is there of the body, and whether that is the last of it.  Raises `BadRequest`."""

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from urllib.parse import unquote
 
 from llmrouter.web.asgi import Message, Scope
-from llmrouter.web.lean_reply import OutgoingReply, whole_head
+from llmrouter.web.lean_reply import OutgoingReply, whole_reply
 from llmrouter.web.lean_request import RequestHead, raw_headers
 
 KNOWN_TARGETS: Final = 256
@@ -22,6 +22,9 @@ class Wire(Protocol):
     is_full: bool
     """The client takes less than it is sent."""
 
+    is_held_back: bool
+    """It has sent more than was taken, and has to wait."""
+
     def write(self, *parts: bytes) -> None:
         """Sends bytes, in this order."""
 
@@ -31,8 +34,8 @@ class Wire(Protocol):
     def taken(self) -> None:
         """Nothing of the body waits to be taken any more."""
 
-    def reply_lines(self) -> bytes:
-        """The server's own headers, as lines."""
+    reply_lines: Callable[[], bytes]
+    """The server's own headers, as lines."""
 
     def replied(self) -> None:
         """The reply is sent."""
@@ -57,10 +60,12 @@ class Turn:
         "is_over",
         "is_read",
         "keeps_alive",
+        "method",
         "waiting_bytes",
     )
 
     def __init__(self, line: Wire, request: RequestHead, *, keeps_alive: bool) -> None:
+        self.method = request.method
         self.headers = request.headers
         self.keeps_alive = keeps_alive
         self.is_read = False
@@ -99,10 +104,6 @@ class Turn:
     # What the application asks
 
     @property
-    def method(self) -> str:
-        return self._request.method
-
-    @property
     def path(self) -> str:
         return _address(self._request.target).path
 
@@ -122,15 +123,15 @@ class Turn:
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         parts.clear()
         self.waiting_bytes = 0
-        self._line.taken()
+        if self._line.is_held_back:
+            self._line.taken()
         return data
 
     def reply(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         line = self._line
-        head = whole_head(
-            status, headers, len(body), line.reply_lines(), keeps_alive=self.keeps_alive
+        line.write(
+            *whole_reply(status, headers, body, line.reply_lines(), keeps_alive=self.keeps_alive)
         )
-        line.write(head, body)
         self._end()
 
     def start(self, status: int, headers: Mapping[str, str]) -> None:
@@ -214,12 +215,11 @@ class Turn:
 
     def _end(self) -> None:
         self.is_over = True
-        self._wake()
+        if self._waiters:
+            self._wake()
         self._line.replied()
 
     def _wake(self) -> None:
-        if not self._waiters:
-            return
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if not waiter.done():
