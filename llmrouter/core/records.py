@@ -18,7 +18,16 @@ T = TypeVar("T")
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def record(cls: type[T]) -> type[T]:
     """A dataclass with slots, equal and hashed by its fields."""
-    return dataclass(slots=True, unsafe_hash=True)(cls)
+    if "__repr__" not in cls.__dict__:
+        cls.__repr__ = _shown  # type: ignore[assignment]
+    return dataclass(slots=True, unsafe_hash=True, repr=False)(cls)
+
+
+def _shown(self: DataclassInstance) -> str:
+    """What a dataclass shows of itself; one for all records, so that a start need not make two
+    hundred."""
+    shown = (f"{each.name}={getattr(self, each.name)!r}" for each in fields(self) if each.repr)
+    return f"{type(self).__qualname__}({', '.join(shown)})"
 
 
 def field_names(cls: type[DataclassInstance]) -> tuple[str, ...]:
