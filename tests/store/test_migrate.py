@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,15 @@ def test_a_new_database_has_every_view_and_the_newest_revision(
     assert migrate.current(empty_database) == migrate.newest_revision()
     with create_engine(empty_database.url, poolclass=NullPool).connect() as connection:
         assert set(inspect(connection).get_view_names()) == set(VIEW_NAMES)
+
+
+@pytest.mark.parametrize("empty_database", ["postgresql"], indirect=True)
+def test_of_several_that_start_together_one_makes_the_schema(
+    empty_database: DatabaseAddress,
+) -> None:
+    with ThreadPoolExecutor(4) as starting:
+        list(starting.map(migrate.upgrade, [empty_database] * 4))
+    assert migrate.current(empty_database) == migrate.newest_revision()
 
 
 def test_a_missing_view_is_made_again_and_nothing_else_changes(
