@@ -34,11 +34,11 @@ class Turnstile:
         self._left -= 1
         return True
 
-    async def wait(self) -> None:
-        """Until it is one's turn, first come, first served."""
+    def wait(self) -> asyncio.Future[None]:
+        """Done when it is one's turn, first come, first served."""
         waiter = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
-        await waiter
+        return waiter
 
     def _turn(self) -> None:
         """A new turn of the loop: who waits comes first."""

@@ -19,6 +19,10 @@ class HttpReply:
     time, on a new one.
     """
 
+    is_over = False
+    _decoder: Decoder | None = None
+    _pieces: Iterator[bytes] | None = None
+
     def __init__(
         self,
         carried: CarriedReply,
@@ -37,9 +41,6 @@ class HttpReply:
         self._max_body_bytes = max_body_bytes
         self._left_bytes = max_body_bytes
         self._is_plain = "content-encoding" not in carried.headers
-        self._decoder: Decoder | None = None
-        self._pieces: Iterator[bytes] = iter(())
-        self.is_over = False
 
     def chunks(self) -> HttpReply:
         return self
@@ -48,7 +49,7 @@ class HttpReply:
         return self
 
     async def __anext__(self) -> bytes:
-        while (plain := next(self._pieces, None)) is None:
+        while self._pieces is None or (plain := next(self._pieces, None)) is None:
             await self._take()
         self._left_bytes -= len(plain)
         if self._left_bytes < 0:
