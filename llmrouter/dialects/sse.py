@@ -19,6 +19,9 @@ _BOM = b"\xef\xbb\xbf"
 _END_OF_EVENT = re.compile(rb"\n\n|\r\r|\n\r\n|\n\r(?=[^\n])")
 _LONGEST_END_BYTES = 3
 
+_NAMED = re.compile(rb"event: ([^\n]*)\ndata: ([^\n]*)")
+"""An event as Anthropic sends all of its own, without its empty line."""
+
 
 class ServerSentEvent(NamedTuple):
     """One event.  The ``raw`` bytes of all events, in order, are the stream."""
@@ -120,7 +123,9 @@ def _read_plain(block: bytes) -> ServerSentEvent:
     """An event without CR; ``block`` lacks its two line ends."""
     if block.startswith(b"data: ") and b"\n" not in block:
         return ServerSentEvent(block + b"\n\n", None, block[6:])
-    raw = block + b"\n\n"
+    raw, named = block + b"\n\n", _NAMED.fullmatch(block)
+    if named is not None:
+        return ServerSentEvent(raw, named[1].decode(errors="replace"), named[2])
     return _read(raw, raw)
 
 

@@ -9,19 +9,18 @@ from llmrouter.dialects.fields import read_object
 from llmrouter.dialects.refrain import Refrain, cut_at_text
 
 _TEXT_KEYS = re.compile(rb'"(?:text|thinking|partial_json)": ?"')
-_END = b"\n\n"
 
 
 def refrain_of(raw: bytes, data: bytes) -> Refrain | None:
     """What an event has in common with those of another text; None for one that says none.
 
-    ``raw`` is the event, and ``data`` what it says in its last line.
+    ``raw`` is the event, or only the data of it, and ``data`` what it says in its last line.
     """
-    begin = len(raw) - len(_END) - len(data)
-    if not raw.endswith(data + _END) or b"\n" in data or b"\r" in raw or not _said_by(data):
+    if b"\n" in data or b"\r" in raw or not _said_by(data):
         return None
+    head, _, end = raw.rpartition(data)
     cut = cut_at_text(data, _TEXT_KEYS.finditer(data), _said_by)
-    return cut and Refrain(raw[:begin] + cut[0], cut[1] + _END, None)
+    return cut and Refrain(head + cut[0], cut[1] + end, None)
 
 
 def _said_by(data: bytes) -> str | None:

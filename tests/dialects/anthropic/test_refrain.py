@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from llmrouter.core.chat.deltas import TextDelta
 from llmrouter.core.errors import AttemptError
 from llmrouter.dialects import refrain as refrains
 from llmrouter.dialects.anthropic import reply_decoder
@@ -197,3 +198,31 @@ def test_law_what_is_compared_and_what_is_parsed_tell_the_same(
     with mock.patch.object(refrains, "REFRAINS", 0):
         parsed = read(stream)
     assert compared == parsed
+
+
+@given(st.lists(EVENTS, max_size=12))
+@example([BLOCKS[0], said(b"a"), BLOCKS[1], said(b"b")])
+@example([BLOCKS[0], said(b"a"), said(b""), said(b"b", index=1), said(b"c")])
+def test_law_translation_hears_the_same_of_deltas_that_are_compared(events: list[bytes]) -> None:
+    compared = deltas(events)
+    with mock.patch.object(reply_decoder, "REFRAINS", 0):
+        assert deltas(events) == compared
+
+
+def test_translation_parses_few_deltas_of_a_long_stream() -> None:
+    with mock.patch.object(reply_decoder, "read_object", wraps=read_object) as parse:
+        heard = deltas([BLOCKS[0], *(said(b"word %d" % n) for n in range(50))])
+    assert heard[1:] == [[TextDelta(f"word {n}")] for n in range(50)]
+    assert parse.call_count == 2
+
+
+def deltas(events: list[bytes]) -> list[object]:
+    """What is heard of each event, or the kind of error that it is."""
+    decoder, heard = reply_decoder.ReplyDecoder("lab"), list[object]()
+    for event in events:
+        data = event.removesuffix(b"\n\n").rpartition(b"data: ")[2]
+        try:
+            heard.append(list(decoder.read_event("x", data)))
+        except (ValueError, AttemptError) as error:
+            heard.append(type(error))
+    return heard
