@@ -120,7 +120,8 @@ class Attempt:
     @property
     def duration_us(self) -> int:
         """Since the attempt began."""
-        return self._exchange.elapsed_us() - self._begun_us
+        exchange = self._exchange
+        return (exchange.now_ns() - exchange.start_ns) // 1_000 - self._begun_us
 
     @property
     def drain_bytes(self) -> int:
@@ -149,7 +150,7 @@ class Attempt:
             cost_of=self._costing.so_far if is_told_cost else None,
             facts=line.facts,
         )
-        self._costing.follow(reader.observed)
+        self._costing.seen = reader.observed
         self._incoming, self._chunks, self._observed = reply, reply.chunks(), reader.observed
         if not 200 <= reply.status < 300:
             body = await self._error_body()

@@ -29,22 +29,23 @@ _log = logging.getLogger(__name__)
 class Chain:
     """One request's way through its candidates; `run` fills the exchange's ``reply``."""
 
+    _race: Race  # once it has raced
+
     def __init__(self, means: Means, exchange: Exchange) -> None:
         self._means = means
         self._exchange = exchange
         self._table = exchange.table
         self._route = exchange.route
         self._failed: list[FailedAttempt] = []
-        self._race = Race()
         self._has_raced = False
         self._hedge: Attempt | None = None
         self._hedge_failed: Failed | None = None
         # One deadline for the whole chain: the most that any of its targets may take.
-        totals_s = [
-            self._terms(candidate.target).timeouts.total_s
-            for candidate in exchange.decision.candidates
-        ]
-        self._deadline_us = round(max(totals_s, default=0.0) * 1e6)
+        longest_s = 0.0
+        for candidate in exchange.decision.candidates:
+            terms = self._table.terms(candidate.target, self._route)
+            longest_s = max(longest_s, terms.timeouts.total_s)
+        self._deadline_us = round(longest_s * 1e6)
 
     async def run(self) -> None:
         """Raises `RouterError` when nobody answered."""
@@ -89,8 +90,10 @@ class Chain:
             return self._hedge_failed or await self._first_answer(hedge)
         if self._has_raced:
             await self._call_off("cancelled")
-        terms = self._terms(step.target)
-        room = await self._room(step.target, terms)
+        terms = self._table.terms(step.target, self._route)
+        exchange.drain_s = 0.0  # a client that leaves the queue leaves nothing to be drained
+        room = means.capacity.try_enter(step.target, bounds_of(terms, step.target))
+        room = room or await self._wait_for_room(step.target, terms)
         if room is None:
             return PassedOver("at_capacity")
         hindrance = means.availability.take_permit(
@@ -107,18 +110,15 @@ class Chain:
             return await self._carry(attempt, attempt.reach())
         return await self._raced(attempt, patience)
 
-    async def _room(self, target: Target, terms: Terms) -> Room | None:
+    async def _wait_for_room(self, target: Target, terms: Terms) -> Room | None:
         """A place for an attempt; without one, a trial's permit goes back."""
-        exchange, capacity = self._exchange, self._means.capacity
-        exchange.drain_s = 0.0  # a client that leaves the queue leaves nothing to be drained
-        room = capacity.try_enter(target, bounds_of(terms, target))
-        if room is not None:
-            return room
+        exchange, means, room = self._exchange, self._means, None
         try:
-            room = await find_room(capacity, exchange, target, terms, self._remaining_s())
+            within_s = self._remaining_s()
+            room = await find_room(means.capacity, exchange, target, terms, within_s)
         finally:
             if room is None:
-                self._means.availability.released(exchange, target)
+                means.availability.released(exchange, target)
         return room
 
     def _begin(self, target: Target, kind: AttemptKind, terms: Terms, room: Room) -> Attempt:
@@ -190,7 +190,7 @@ class Chain:
 
     async def _raced(self, first: Attempt, patience: Patience) -> Failed | None:
         """The first attempt; and when it takes too long, another beside it."""
-        self._has_raced = True
+        self._has_raced, self._race = True, Race()
         self._race.enter(first, first.reach())
         racer = await self._race.next(patience.after_ms / 1000)
         if racer is not None:

@@ -61,16 +61,13 @@ class Conversations:
             return None
         if conversation_id not in self._states and self._turns is not None:
             try:
-                self._keep(conversation_id, await self._turns(conversation_id))
+                self.remember(conversation_id, await self._turns(conversation_id))
             except Overloaded:
                 return None
         return self._states.get(conversation_id)
 
-    def remember(self, conversation_id: str, state: ConversationState) -> None:
-        """Replaces the conversation's state."""
-        self._keep(conversation_id, state)
-
-    def _keep(self, conversation_id: str, state: ConversationState | None) -> None:
+    def remember(self, conversation_id: str, state: ConversationState | None) -> None:
+        """Replaces the conversation's state; None: the ledger knows none."""
         self._states[conversation_id] = state
         self._states.move_to_end(conversation_id)
         if len(self._states) > self._max:

@@ -39,16 +39,14 @@ class Costing:
         self._request = request
         self._card = card
         self._estimator = estimator
-        self._seen: Observed | None = None
-        self._body: BrokenBody | None = None
-
-    def follow(self, observed: Observed) -> None:
+        self.seen: Observed | None = None
         """What is being seen of the reply: it may tell at which service the reply is made."""
-        self._seen = observed
+        self._body: BrokenBody | None = None
 
     def so_far(self, usage: Usage) -> int | None:
         """What the client is told that this usage cost, in nano-dollars."""
-        return self._nusd(usage, None if self._seen is None else self._seen.service_tier)
+        tier = None if self.seen is None else self.seen.service_tier
+        return None if self._card is None else cost_of(usage, self._card, tier)
 
     def keep(self, data: bytes) -> None:
         """Takes what arrives of a reply in one piece: should it break off, it may be billed."""
@@ -76,9 +74,6 @@ class Costing:
         cost = UNKNOWN_COST if may_have_billed else _NOTHING_BILLED
         return _fields(Usage(), "none", cost)
 
-    def _nusd(self, usage: Usage, service_tier: str | None) -> int | None:
-        return None if self._card is None else cost_of(usage, self._card, service_tier)
-
     def _so_far(self, observed: Observed) -> Usage:
         """Providers that count the prompt at the start have counted next to nothing of the answer:
         Anthropic's ``message_start`` says one token."""
@@ -101,11 +96,12 @@ class Costing:
         """The provider's own figure beats ours, and counted tokens beat estimated ones."""
         if observed.reported_cost_nusd is not None:
             return Cost(observed.reported_cost_nusd, "provider_reported")
-        nusd = self._nusd(usage, observed.service_tier)
-        if nusd is None or self._card is None:
+        card = self._card
+        nusd = None if card is None else cost_of(usage, card, observed.service_tier)
+        if nusd is None or card is None:
             return UNKNOWN_COST
         basis: CostBasis = "computed" if source == "provider" else "estimated"
-        return Cost(nusd, basis, self._card.id)
+        return Cost(nusd, basis, card.id)
 
 
 def _fields(

@@ -65,7 +65,12 @@ class Estimator:
     def learn(self, model: str, request: ChatRequest, observed: Observed) -> None:
         """Takes in what a provider reported of a whole reply, now and then."""
         usage = observed.usage
-        if usage is None or not self._is_wanted(model):
+        if usage is None:
+            return
+        if len(self._seen) > KEPT_RATIOS:
+            self._seen.clear()
+        seen = self._seen[model] = self._seen.get(model, 0) + 1
+        if seen > LEARN_ALWAYS and seen % LEARN_EVERY:
             return
         if usage.input_tokens:
             prompt = count_prompt(request.document)
@@ -93,12 +98,6 @@ class Estimator:
         while True:
             await asyncio.sleep(KEEP_EVERY_S)
             await self.keep_in(keeper)
-
-    def _is_wanted(self, model: str) -> bool:
-        if len(self._seen) > KEPT_RATIOS:
-            self._seen.clear()
-        seen = self._seen[model] = self._seen.get(model, 0) + 1
-        return seen <= LEARN_ALWAYS or seen % LEARN_EVERY == 0
 
     def _take_in(self, model: str, kind: RatioKind, counted: int, reported: int) -> None:
         if counted <= 0:

@@ -20,7 +20,7 @@ class Repeats:
 
     def sent(self, target: Target, config: RetriesConfig) -> None:
         """A first attempt goes to the target."""
-        now_us = self._now_us()
+        now_us = self._clock.monotonic_ns() // 1_000
         if len(self._budgets) >= MAX_BUDGETS and target.name not in self._budgets:
             self._forget_idle(now_us, config)
         budget = self._budgets.get(target.name, EMPTY)

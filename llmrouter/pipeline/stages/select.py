@@ -80,11 +80,12 @@ class Select:
             # Who keeps the conversation needs the least of it sent again.
             targets = tuple(sorted(targets, key=lambda target: target.provider != keeper))
         input_tokens = estimate_input_tokens(exchange.request)
+        candidates = [self._consider(exchange, target, input_tokens) for target in targets]
         decision = Decision(
             route=label,
             strategy=strategy,
             resolved_by=resolution.resolved_by,
-            candidates=tuple([self._consider(exchange, t, input_tokens) for t in targets]),
+            candidates=tuple(candidates),
             config_version=table.version,
         )
         exchange.decision = decision
@@ -93,7 +94,7 @@ class Select:
                 route=decision.route,
                 strategy=decision.strategy,
                 resolved_by=decision.resolved_by,
-                candidates=tuple([_shown(candidate) for candidate in decision.candidates]),
+                candidates=tuple(map(_shown, candidates)),
                 kept=None if kept is None else str(kept),
                 switch=None if state is None else _switch(exchange, state, decision.usable),
             )

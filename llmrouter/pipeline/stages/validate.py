@@ -35,7 +35,10 @@ class Validate:
 
     async def __call__(self, exchange: Exchange) -> None:
         caller = exchange.caller
-        parse, body = self._parser(exchange), exchange.body
+        dialect, body = exchange.dialect, exchange.body
+        parse: Callable[[bytes], ChatRequest] = dialect.parse
+        if caller.counts and isinstance(dialect, CountingDialect):
+            parse = dialect.parse_count
         is_heavy = len(body) >= PARSE_IN_THREAD_BYTES
         request = await self._heavy.run(parse, body) if is_heavy else parse(body)
         request = request.of_caller(_forwarded(caller.headers, request.dialect), exchange.id)
@@ -72,12 +75,6 @@ class Validate:
         if self._states is None or not isinstance(exchange.dialect, ContinuingDialect):
             return ()
         return await self._states.response_chain(response_id)
-
-    def _parser(self, exchange: Exchange) -> Callable[[bytes], ChatRequest]:
-        dialect = exchange.dialect
-        if exchange.caller.counts and isinstance(dialect, CountingDialect):
-            return dialect.parse_count
-        return dialect.parse
 
     async def _continued(
         self, exchange: Exchange, request: ChatRequest, chain: Sequence[ResponseState]
