@@ -143,9 +143,10 @@ class Turn:
             self._end()
 
     def pour(self, data: bytes) -> bool:
-        if self.is_gone or self._line.is_full:
+        reply = self._reply
+        if reply is None or self.is_gone or self._line.is_full:
             return False
-        self._line.write(*self._begun().body(data, is_last=False))
+        self._line.write(*reply.body(data, is_last=False))
         return True
 
     # The same in ASGI's messages
