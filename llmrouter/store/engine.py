@@ -34,7 +34,7 @@ from llmrouter.store.errors import (
     DriverMissing,
     StoreError,
 )
-from llmrouter.store.faults import is_databases_fault
+from llmrouter.store.faults import is_databases_fault, wrapped
 
 Durability = Literal["process", "power"]
 """What a commit survives: the death of the process, or a power cut too."""
@@ -270,7 +270,10 @@ def _sqlite_address(path: Path) -> DatabaseAddress:
 
 
 def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    try:  # past SQLAlchemy, as `statements.run` does for every batch
+        connection.connection.cursor().execute("BEGIN IMMEDIATE")
+    except sqlite3.Error as error:
+        raise wrapped(error) from error
 
 
 def _begin_deferred(connection: Connection) -> None:

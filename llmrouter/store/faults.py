@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from sqlalchemy.exc import DBAPIError, ResourceClosedError
+from sqlalchemy.exc import DBAPIError, ResourceClosedError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 # PostgreSQL's classes of states that a record causes: no such feature (0A), bad data (22), broken
@@ -40,6 +40,11 @@ def is_databases_fault(error: Exception) -> bool:
         return not str(state).startswith(_RECORDS_STATES)
     # Without a state the error is the driver's own: either about a value, or about the connection.
     return type(cause).__name__ not in ("DataError", "NotSupportedError", "ProgrammingError")
+
+
+def wrapped(error: sqlite3.Error) -> StatementError:
+    """What SQLAlchemy would have made of it, where SQLite was asked past it."""
+    return DBAPIError.instance(None, None, error, sqlite3.Error)
 
 
 def reason_of(error: Exception) -> str:

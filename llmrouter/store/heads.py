@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from orjson import dumps, loads
 from sqlalchemy import Connection, select
@@ -105,7 +105,7 @@ class _Form(NamedTuple):
 
     take_key: Callable[[object], object]
     """The values of its `HeadKey`."""
-    own: Members
+    members_of: Callable[[Any], dict[str, Any]]
     """What each says for itself."""
     shared: Members
     """What many say alike."""
@@ -114,7 +114,7 @@ class _Form(NamedTuple):
 def _form(event_type: type[EventData]) -> _Form:
     shared = Members(event_type, _SHARED.get(event_type.kind, _NOTHING))
     own = Members(event_type, {*field_names(event_type)}.difference(shared.names))
-    return _Form(attrgetter("kind", *shared.names), own, shared)
+    return _Form(attrgetter("kind", *shared.names), own.of, shared)
 
 
 _FORMS: Final[Mapping[type, _Form]] = {kind: _form(kind) for kind in EVENT_TYPES.values()}
@@ -168,8 +168,8 @@ class EventRows:
         """
         heads, mended, ready = self._heads, self._mended, self.ready
         for seq, (dt_us, data) in enumerate(events, first_seq):
-            take_key, own, _ = _FORMS[type(data)]
-            values, members = take_key(data), own.of(data)
+            take_key, members_of, _ = _FORMS[type(data)]
+            values, members = take_key(data), members_of(data)
             if mended:
                 values, members = storable(values), storable(members)
             key, rest = dumps(values, plain), dumps(members, plain)

@@ -10,6 +10,8 @@ import hashlib
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from functools import partial
+from operator import methodcaller
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -27,6 +29,9 @@ CREDENTIAL_FIELDS: Final = frozenset(("api_key", "extra_headers", "user_config")
 HASH_BYTES: Final = 16
 FRESH_FOR: Final = 600_000 << ID_SHIFT
 """A message's last use is noted at most every ten minutes (as a difference of ids)."""
+
+_hashed: Final = partial(hashlib.blake2b, digest_size=HASH_BYTES)
+_digest_of: Final = methodcaller("digest")
 
 _REMEMBERED: Final = 20_000
 _COMPRESS_FROM_BYTES: Final = 160  # below this zlib makes more than it saves
@@ -93,7 +98,7 @@ def pack(request_id: int, body: bytes) -> PackedBody | None:
             del document[name]
         place, found = _message_list(document)
         contents = list(map(orjson.dumps, found))
-        hashes = [hashlib.blake2b(content, digest_size=HASH_BYTES).digest() for content in contents]
+        hashes = list(map(_digest_of, map(_hashed, contents)))
         if place is not None:
             document[place] = list(map(bytes.hex, hashes))
         stored = orjson.dumps({"messages_at": place, "document": document})

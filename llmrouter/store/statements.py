@@ -29,12 +29,12 @@ from sqlalchemy import (
 )
 from sqlalchemy import table as named_table
 from sqlalchemy.dialects import registry, sqlite
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.elements import ColumnElement
 
 from llmrouter.core.ledger import AttemptRow, RequestRow
 from llmrouter.store import schema
 from llmrouter.store.engine import DatabaseKind
+from llmrouter.store.faults import wrapped
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
@@ -212,4 +212,4 @@ def run(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]])
     try:
         connection.connection.cursor().executemany(statement, rows)
     except sqlite3.Error as error:
-        raise DBAPIError.instance(None, None, error, sqlite3.Error) from error
+        raise wrapped(error) from error
