@@ -27,6 +27,8 @@ class Knowledge:
 
     def of(self, target: Target) -> Learned:
         """Everything that was learned of the target's model."""
+        if not (self._said or self._refused):
+            return NOTHING_LEARNED
         of_provider = self._said.get(target.provider)
         said = None if of_provider is None else of_provider.get(target.model)
         if said is None and not self._refused:

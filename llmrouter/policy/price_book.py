@@ -42,9 +42,16 @@ class PriceBook:
             by_model[card.provider, card.model][_RANKS[card.origin]].append(card)
         for card in otherwise:
             by_model[card.provider, card.model][_OTHERWISE].append(card)
-        self._timelines = {
+        timelines = {
             key: tuple(_Timeline(ranks[rank]) for rank in sorted(ranks))
             for key, ranks in by_model.items()
+        }
+        # Behind a model's own stands what its provider asks for any model.
+        self._timelines: Mapping[_Key, tuple[_Timeline, ...]] = {
+            (provider, model): own
+            if model == ANY_MODEL
+            else (*own, *timelines.get((provider, ANY_MODEL), ()))
+            for (provider, model), own in timelines.items()
         }
 
     def __iter__(self) -> Iterator[PriceCard]:
@@ -55,11 +62,13 @@ class PriceBook:
 
     def card(self, target: Target, at_us: int) -> PriceCard | None:
         """The card that counts for a target at a moment (wall clock); None: no price is known."""
-        for model in (target.model, ANY_MODEL):
-            for timeline in self._timelines.get((target.provider, model), ()):
-                card = timeline.at(at_us)
-                if card is not None:
-                    return card
+        timelines = self._timelines.get((target.provider, target.model))
+        if timelines is None:
+            timelines = self._timelines.get((target.provider, ANY_MODEL), ())
+        for timeline in timelines:
+            card = timeline.at(at_us)
+            if card is not None:
+                return card
         return None
 
     def current(self, at_us: int) -> tuple[PriceCard, ...]:
