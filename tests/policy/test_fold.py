@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -28,6 +30,8 @@ from llmrouter.core.events import (
     RequestValidated,
     RouteSelected,
 )
+from llmrouter.core.ledger import AttemptRow
+from llmrouter.core.usage import BILLED_CLASSES
 from llmrouter.policy.fold import STATUS_UNSEEN, fold_breakers, fold_request
 
 RECEIVED = RequestReceived(
@@ -126,6 +130,46 @@ def test_a_whole_story_gives_the_request_and_every_attempt() -> None:
     ]
     assert attempts[1].input_tokens == 15
     assert attempts[1].output_tokens == 10
+
+
+def told(event_type: type[Any], first: int, **said: object) -> Any:
+    """An event whose members are all different."""
+    numbered = {f.name: first + place for place, f in enumerate(fields(event_type))}
+    return event_type(**numbered | said)
+
+
+def test_every_column_says_what_its_event_said() -> None:
+    received = told(RequestReceived, 100)
+    validated = told(RequestValidated, 200)
+    classified = told(RequestClassified, 300)
+    started = told(AttemptStarted, 400, n=1, attempt_kind="chat")
+    ended = told(AttemptFailed, 500, n=1, cost_basis="estimated")
+    finished = told(RequestFinished, 600, served_by=1)
+
+    request, [attempt] = fold_request(
+        1, at((received, validated, classified, started, ended, finished))
+    )
+
+    for row, event, names in (
+        (request, received, "started_us node config_version endpoint dialect purpose key_id"),
+        (request, received, "client_request_id replay_id"),
+        (request, validated, "stream conversation_id requested_model"),
+        (request, classified, "category decided_by mode"),
+        (request, started, "provider model"),
+        (request, ended, "price_id cost_nusd cost_basis input_tokens output_tokens usage_source"),
+        (request, finished, "ending http_status duration_us overhead_us error_class"),
+        (attempt, started, "started_us provider account model"),
+        (attempt, ended, "n outcome http_status error_class connect_us headers_us duration_us"),
+        (attempt, ended, "first_token_us counted input_tokens output_tokens usage_source"),
+        (attempt, ended, "cost_nusd cost_basis price_id provider_request_id service_tier"),
+    ):
+        for name in names.split():
+            assert getattr(row, name) == getattr(event, name), name
+    for name in BILLED_CLASSES:
+        if name in AttemptRow._fields:
+            assert getattr(request, name) == getattr(attempt, name) == getattr(ended, name), name
+    assert request.classify_us == classified.duration_us
+    assert request.first_token_us == 300 + ended.first_token_us
 
 
 def test_the_request_sums_its_attempts() -> None:
