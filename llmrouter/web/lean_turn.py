@@ -12,7 +12,7 @@ from llmrouter.web.asgi import Message, Scope
 from llmrouter.web.lean_reply import OutgoingReply, whole_reply
 from llmrouter.web.lean_request import RequestHead, raw_headers
 
-KNOWN_TARGETS: Final = 256
+KNOWN_TARGETS: Final = 64
 """As many are taken apart once; clients ask for the same few again and again."""
 
 
