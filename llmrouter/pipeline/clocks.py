@@ -8,7 +8,7 @@ meant, and sleeps on if not.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from llmrouter.core.clock import Clock
@@ -28,6 +28,8 @@ class OutOfTime(Exception):
 class ReadingClocks:
     """What is left of a phase's time and of the attempt's.  Close it: it holds a timer."""
 
+    _now_s: Callable[[], float]  # from the first wait on
+
     def __init__(self, clock: Clock, *, until_ns: int) -> None:
         """``until_ns`` is when the attempt's whole time is up (monotonic)."""
         self._clock = clock
@@ -44,7 +46,7 @@ class ReadingClocks:
         timer = self._timer
         if timer is None:
             return
-        self._phase_until_s = asyncio.get_running_loop().time() + seconds
+        self._phase_until_s = self._now_s() + seconds
         # Otherwise whoever waits next sets it.
         if timer.is_running:
             timer.set_at(min(self._until_s, self._phase_until_s))
@@ -66,7 +68,8 @@ class ReadingClocks:
             self._timer.close()
 
     def _begin(self) -> Timer:
-        now_s, allowed_s = asyncio.get_running_loop().time(), self._allowed_s
+        self._now_s = asyncio.get_running_loop().time
+        now_s, allowed_s = self._now_s(), self._allowed_s
         self._until_s = now_s + (self._until_ns - self._clock.monotonic_ns()) / 1e9
         self._phase_until_s = self._until_s if allowed_s is None else now_s + allowed_s
         self._timer = Timer()
