@@ -17,6 +17,8 @@ _SHORT_BYTES = 4_096
 _CONTAINERS = frozenset({dict, list})
 _NINETEEN_ZEROS = b"0" * 19
 _BEFORE_A_NUMBER = b"-:, [\n\t\r"
+_FEW_PLACES = 32
+_WIDE_INTEGER = re.compile(rb"-[0-9]{19}|(?:^|[:, [\n\t\r])[0-9]{20}")
 _DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
 
 
@@ -50,9 +52,9 @@ def read_json(data: bytes) -> Any:
     """A JSON value.  Raises `orjson.JSONDecodeError`, also beyond 1,024 levels of nesting."""
     data = data.removeprefix(_BOM)
     document = orjson.loads(data)
-    # Nineteen digits in a row show as four in a row in every fourth byte, from wherever.
+    # Nineteen digits in a row show as four in a row in every fourth byte.
     sample = data[::4].translate(_DIGITS_TO_ZERO)
-    if b"0000" not in sample or not _may_hold_wide_integer(data):
+    if b"0000" not in sample or not _may_hold_wide_integer(data, sample):
         return document
     # orjson reads integers beyond 64 bits as floats; for everything else it has vouched.
     try:
@@ -99,15 +101,28 @@ def is_deeper_than(levels: int, document: dict[str, Any] | list[Any]) -> bool:
     return True
 
 
-def _may_hold_wide_integer(data: bytes) -> bool:
+def _may_hold_wide_integer(data: bytes, sample: bytes) -> bool:
     """Whether digits stand in a row that can be an integer beyond 64 bits: 20 of them, or 19
     behind a minus, and not within an id or a fraction.
 
-    A pattern match over the whole body takes ten times as long.
+    They are looked for where ``sample``, every fourth byte, has zeros for digits.
     """
-    for first in range(1, 4):  # dates and hashes rarely look like it from all four
-        if b"0000" not in data[first::4].translate(_DIGITS_TO_ZERO):
-            return False
+    if sample.count(b"0000") > _FEW_PLACES:
+        return _has_long_row(data)
+    begin = sample.find(b"0000")
+    while begin >= 0:
+        end = begin + 4
+        while sample.startswith(b"0", end):
+            end += 1
+        if _WIDE_INTEGER.search(data, max(4 * begin - 4, 0), 4 * end):
+            return True
+        begin = sample.find(b"0000", end)
+    return False
+
+
+def _has_long_row(data: bytes) -> bool:
+    """The same in a document full of digits: a pattern match over it all takes ten times as
+    long."""
     zeros = data.translate(_DIGITS_TO_ZERO)
     at = zeros.find(_NINETEEN_ZEROS)
     while at >= 0:

@@ -89,9 +89,11 @@ def test_a_byte_order_mark_and_keys_that_come_twice_are_read() -> None:
     "number", [2**63, 2**64 - 1, 2**64, -(2**63), -(2**63) - 1, 10**40, -(10**300)]
 )
 @pytest.mark.parametrize("shape", ['{"seed":%d}', '{"seed": %d}', '{"a":[1,%d]}', '{"a":[\n%d]}'])
-@pytest.mark.parametrize("blank", ["", " ", "  ", "   "], ids=len)
-def test_wide_integers_are_not_damaged(blank: str, shape: str, number: int) -> None:
-    body = (blank + shape % number).encode()
+@pytest.mark.parametrize(
+    "beside", ["", " ", "  ", "   ", '"x":[' + "0.12345678901234567," * 99 + "0],"], ids=len
+)
+def test_wide_integers_are_not_damaged(beside: str, shape: str, number: int) -> None:
+    body = (shape % number).replace("{", "{" + beside, 1).encode()
     document = read_document(body, max_depth=9)
     assert document == json.loads(body)
     assert json.loads(write_document(document)) == json.loads(body)
