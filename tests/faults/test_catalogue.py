@@ -158,6 +158,8 @@ async def test_with_a_good_second_target(
     name: str, provider: Provider, router: RunningRouter
 ) -> None:
     fault, number = FAULTS[name], NAMES.index(name)
+    availability = router.router.services.availability
+    availability.reset(f"pair-{number}/fault-{number}")  # another test may have asked it
     begun = asyncio.get_running_loop().time()
     reply = await send(router, f"pair-{number}", fault)
     assert asyncio.get_running_loop().time() - begun < 2
@@ -174,7 +176,7 @@ async def test_with_a_good_second_target(
     assert (story.request["ending"], story.outcomes) == ("completed", ["failed", "succeeded"])
     assert story.data("fallback.taken").reason == fault.reason
     assert story.request["provider"] == "good"
-    state = router.router.services.availability.breakers.get(f"pair-{number}/fault-{number}")
+    state = availability.breakers.get(f"pair-{number}/fault-{number}")
     assert (state.failures if state else 0) == (1 if fault.counted and not fault.event else 0)
     assert (state.position if state else "closed") == fault.state
 
@@ -182,6 +184,7 @@ async def test_with_a_good_second_target(
 @pytest.mark.parametrize("name", NAMES)
 async def test_alone(name: str, provider: Provider, router: RunningRouter) -> None:
     fault, number = FAULTS[name], NAMES.index(name)
+    router.router.services.availability.reset(f"alone-{number}/fault-{number}")
     reply = await send(router, f"alone-{number}", fault)
     story = router.ledger.story(reply)
     error = reply.json()["error"]
