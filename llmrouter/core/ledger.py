@@ -1,6 +1,6 @@
 """The rows that the ledger keeps, and the record in which a request's rows travel together.
 
-A request's and an attempt's row is a tuple, which the database takes as it is.
+A request's and an attempt's row is a tuple in the order in which the database takes it.
 """
 
 from __future__ import annotations
