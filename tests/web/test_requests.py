@@ -67,7 +67,6 @@ async def test_an_unknown_request_is_404(router: RunningRouter) -> None:
 async def test_explain_decides_and_neither_calls_nor_accounts(
     provider: Provider, router: RunningRouter
 ) -> None:
-    events = router.ledger.count("event")
     reply = await router.http.post("/explain", json=ask("Fix my Python function", "router"))
     told = reply.json()
     assert told["classification"]["category"] == "code"
@@ -75,7 +74,9 @@ async def test_explain_decides_and_neither_calls_nor_accounts(
     assert told["decision"]["chosen"] == "lab/code"
     assert [c["target"] for c in told["decision"]["candidates"]] == ["lab/code", "spare/code"]
     assert provider.seen == []
-    assert (router.ledger.count("request"), router.ledger.count("event")) == (0, events)
+    assert router.ledger.count("request") == 0
+    # The start's own events may still be on their way into the ledger.
+    assert router.ledger.count("event WHERE kind LIKE 'request.%' OR kind LIKE 'attempt.%'") == 0
     assert (await router.http.get("/metrics")).json()["requests"]["total"] == 0
     answered = await router.chat("Fix my Python function", "router")
     assert answered.headers["x-llmrouter-model"] == told["decision"]["chosen"]
