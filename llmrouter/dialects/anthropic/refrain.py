@@ -19,6 +19,8 @@ def refrain_of(raw: bytes, data: bytes) -> Refrain | None:
     if b"\n" in data or b"\r" in raw or not _said_by(data):
         return None
     head, _, end = raw.rpartition(data)
+    if not (head.isascii() and end.isascii()):  # names and comments need not even be UTF-8
+        return None
     cut = cut_at_text(data, _TEXT_KEYS.finditer(data), _said_by)
     return cut and Refrain(head + cut[0], cut[1] + end, None)
 

@@ -105,6 +105,8 @@ def test_other_events_are_left_to_be_parsed(unlike: bytes) -> None:
         event("content_block_start", index=0, content_block={"type": "text", "text": "a"}),
         event("ping"),
         b"event: content_block_delta\ndata: {\n\n",
+        b": \xff\n" + said(b"a"),  # no UTF-8 where nobody reads it
+        said(b"a").replace(b"\ndata", b"\xff\ndata"),
     ],
 )
 def test_an_event_that_is_no_text_on_one_line_teaches_nothing(raw: bytes) -> None:
@@ -149,6 +151,7 @@ EVENTS = st.one_of(
             event("ping"),
             event("content_block_stop", index=0),
             b": still here\n\n",
+            b": caf\xe9\n" + said(b"a"),
             b"\r\n",
             FAULT,
             ENDED,
