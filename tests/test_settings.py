@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
+from unittest import mock
 
 import pytest
 
@@ -255,6 +256,16 @@ def test_a_file_that_cannot_be_read_is_named(read: object) -> None:
     Path(".env").write_bytes(b"OPENAI_API_KEY=\xff\xfe\n")
     assert callable(read)
     with pytest.raises(SettingsInvalid, match=r"^\.env: cannot be read"):
+        read()
+
+
+@pytest.mark.parametrize("read", [read_settings, read_keyring, misspelt_variables])
+def test_a_folder_that_nobody_may_look_into_is_told(read: object) -> None:
+    assert callable(read)
+    with (
+        mock.patch.object(Path, "is_file", side_effect=PermissionError(13, "Permission denied")),
+        pytest.raises(SettingsInvalid, match=r"^\.env: cannot be read: .*Permission denied"),
+    ):
         read()
 
 

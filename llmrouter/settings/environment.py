@@ -42,9 +42,11 @@ def read_environment(env_file: Path | None, *, without_empty: bool = False) -> d
 
 def _in_file(env_file: Path | None) -> Mapping[str, str | None]:
     """The variables in a file, if there is one (a pipe, for those who keep secrets elsewhere)."""
-    if env_file is None or not (env_file.is_file() or env_file.is_fifo()):
+    if env_file is None:
         return {}
     try:
+        if not (env_file.is_file() or env_file.is_fifo()):
+            return {}
         return dotenv_values(env_file, encoding=ENCODING)
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsInvalid(
