@@ -28,6 +28,7 @@ HASH_BYTES: Final = 16
 FRESH_FOR: Final = 600_000 << ID_SHIFT
 """A message's last use is noted at most every ten minutes (as a difference of ids)."""
 
+_NEVER: Final = -FRESH_FOR - 1  # staler than any last use: where a clock was lost, ids begin at 0
 _REMEMBERED: Final = 20_000
 _COMPRESS_FROM_BYTES: Final = 160  # below this zlib makes more than it saves
 _LEVEL: Final = 3  # a third of the default level's time for some 5 % more bytes
@@ -174,7 +175,7 @@ class RecentMessages:
     def unsure(self, hashes: Iterable[bytes], request_id: int) -> list[bytes]:
         """Those that are not known to be stored, or whose last use is no longer fresh."""
         noted, stale_below = self._noted, request_id - FRESH_FOR
-        return [h for h in hashes if noted.get(h, -1) < stale_below]
+        return [h for h in hashes if noted.get(h, _NEVER) < stale_below]
 
     def remember(self, last_uses: Mapping[bytes, int]) -> None:
         """Takes in last uses as the database now has them; call it once they are committed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from llmrouter.core.clock import FakeClock
 from llmrouter.core.ledger import RequestRecord
 from llmrouter.store.engine import DatabaseAddress
-from llmrouter.store.opening import Store
+from llmrouter.store.opening import Store, StoreSettings, open_store
 from llmrouter.store.packing import pack, read_policy, unpack
 from llmrouter.store.retention import BodyLimits
 from tests.store.conftest import OpenStore
@@ -67,6 +68,16 @@ async def test_each_message_of_a_conversation_is_kept_once(
     [(kept,)] = ask(database, "SELECT sum(length(data)) FROM body")
     raw = sum(len(record.body or b"") for record in sent)
     assert kept < raw / 10
+
+
+async def test_a_body_is_kept_whole_where_the_clock_was_lost(
+    database: DatabaseAddress, tmp_path: Path
+) -> None:
+    """A board without a battery wakes in 1970: ids begin at 0."""
+    async with open_store(StoreSettings(database, tmp_path), FakeClock(0)) as store:
+        record = answered(store.ids.next(), body=BODY)
+        await store.ledger.close(record)
+        assert await store.reader.body(record.request.id) == BODY
 
 
 async def test_a_request_without_a_kept_body_has_none(store: Store) -> None:
