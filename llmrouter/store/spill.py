@@ -158,7 +158,7 @@ def read_payload(line: bytes | str) -> Payload | None:
     """The payload behind a line; None when it is none, or of a kind this version does not know."""
     try:
         return _read_document(orjson.loads(line))
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         return None
 
 
