@@ -138,12 +138,12 @@ def _pipelines(
 ) -> Mapping[tuple[Operation, DialectName], Pipeline]:
     """The stages of each operation in each dialect, in their order."""
     keyring, ledger, telemetry = opened.keyring, opened.store.ledger, opened.telemetry
-    receive = Receive(traffic, ledger, keyring, opened.store.node)
+    turnstile = Turnstile()
+    receive = Receive(traffic, ledger, keyring, opened.store.node, turnstile)
     count = Count(opened.upstream, keyring, DIALECTS, opened.estimator)
     account = Account(ledger, keyring, heavy)
     traced = () if telemetry is None else (Trace(telemetry),)
     told = () if telemetry is None else (Tell(telemetry),)
-    turnstile = Turnstile()
     pipelines: dict[tuple[Operation, DialectName], Pipeline] = {}
     for name, dialect in DIALECTS.items():
         acknowledge = (Acknowledge(),) if is_acknowledging(dialect) else ()

@@ -51,7 +51,8 @@ class Pipeline:
         closing: Sequence[Stage],
         turnstile: Turnstile | None = None,
     ) -> None:
-        """``turnstile`` is shared with the other pipelines of the same event loop."""
+        """``turnstile`` stands before the closing stages, and is shared with the other pipelines of
+        the same event loop."""
         self._forward = tuple(forward)
         self._closing = tuple(closing)
         self._turnstile = turnstile or Turnstile()
@@ -84,8 +85,6 @@ class Pipeline:
         """
         exchange.bind(client)
         try:
-            if not self._turnstile.opens():
-                await self._turnstile.wait()
             await self.advance(exchange)
             relay = exchange.reply.relay
             if relay is not None:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from itertools import pairwise
+from unittest.mock import Mock
 
 import pytest
 
 from llmrouter.core.clock import FakeClock
 from llmrouter.core.configuration import RouterConfig
+from llmrouter.core.events import RequestReceived
+from llmrouter.core.routing import Ending
 from llmrouter.dialects.registry import DIALECTS
-from llmrouter.pipeline.exchange import Exchange, Reply
+from llmrouter.pipeline.exchange import Caller, Exchange, Reply
+from llmrouter.pipeline.ports import Ledger
 from llmrouter.pipeline.runner import Pipeline
+from llmrouter.pipeline.stages.receive import Receive
+from llmrouter.pipeline.traffic import Traffic
 from llmrouter.pipeline.turnstile import CROWD, PER_TURN, PER_TURN_IN_A_CROWD, Turnstile
 from llmrouter.policy.table import compile_table
+from llmrouter.settings import Keyring
 from tests.pipeline.test_runner import DECISION, FakeClient, Step
 
 MANY = 3 * CROWD
@@ -72,24 +80,68 @@ async def test_it_opens_at_once_when_nobody_waits() -> None:
         await asyncio.sleep(0)
 
 
+def trips(count: int) -> list[Exchange]:
+    """Requests that have just come."""
+    table = compile_table(1, {}, RouterConfig())
+    made = [Exchange(n, table, DIALECTS["openai"], FakeClock()) for n in range(count)]
+    for trip in made:
+        trip.caller = Caller("/chat/completions", {})
+    return made
+
+
+def pipeline(begin: Callable[[Exchange], None], close: Callable[[Exchange], None]) -> Pipeline:
+    """What happens to a request once it was received, and behind its reply."""
+
+    def answer(trip: Exchange) -> None:
+        begin(trip)
+        trip.decision = DECISION
+        trip.reply = Reply(200, "application/json", b"{}")
+
+    receive = Receive(Traffic(1_000), Mock(Ledger), Keyring({}), node=1)
+    return Pipeline((receive, Step(answer)), (Step(close),))
+
+
 @pytest.mark.parametrize("part", ["beginning", "closing"])
 async def test_many_requests_begin_and_close_a_few_in_each_turn(part: str) -> None:
     passed: list[int] = []
 
-    def begin(trip: Exchange) -> None:
-        trip.decision = DECISION
-        trip.reply = Reply(200, "application/json", b"{}")
-        if part == "beginning":
-            passed.append(trip.id)
+    def note(trip: Exchange) -> None:
+        passed.append(trip.id)
 
-    def close(trip: Exchange) -> None:
-        if part == "closing":
-            passed.append(trip.id)
+    def ignore(_: Exchange) -> None: ...
 
-    pipeline = Pipeline((Step(begin),), (Step(close),))
-    table = compile_table(1, {}, RouterConfig())
-    trips = [Exchange(n, table, DIALECTS["openai"], FakeClock()) for n in range(100)]
-    running = [asyncio.create_task(pipeline.run(trip, FakeClient())) for trip in trips]
-    seen = await by_turn(passed, len(trips))
+    stages = pipeline(note, ignore) if part == "beginning" else pipeline(ignore, note)
+    many = trips(100)
+    running = [asyncio.create_task(stages.run(trip, FakeClient())) for trip in many]
+    seen = await by_turn(passed, len(many))
     await asyncio.gather(*running)
     assert max(after - before for before, after in pairwise(seen)) <= PER_TURN
+
+
+@pytest.mark.parametrize("cut", ["disconnected", "shutdown"])
+async def test_who_leaves_the_queue_was_received_all_the_same(cut: Ending) -> None:
+    begun: list[int] = []
+    endings: dict[int, Ending] = {}
+
+    def begin(trip: Exchange) -> None:
+        begun.append(trip.id)
+
+    def close(trip: Exchange) -> None:
+        assert isinstance(trip.events[0].data, RequestReceived)
+        endings[trip.id] = trip.ending
+
+    stages, many = pipeline(begin, close), trips(3 * PER_TURN)
+    clients = [FakeClient() for _ in many]
+    running = [
+        asyncio.create_task(stages.run(trip, client))
+        for trip, client in zip(many, clients, strict=True)
+    ]
+    await asyncio.sleep(0)
+    late = [trip for trip in many if trip.id not in begun]
+    assert late
+    for trip in late:
+        trip.cut(cut)
+    await asyncio.gather(*running)
+    assert len(begun) == len(many) - len(late)  # they were not let in
+    assert {endings[trip.id] for trip in late} == {cut}
+    assert {clients[trip.id].status for trip in late} == {0 if cut == "disconnected" else 503}
