@@ -135,7 +135,8 @@ class LeanConnection(asyncio.Protocol):
         reader = self._reader
         if turn is None or not (turn.keeps_alive and turn.is_read) or reader.is_lost:
             self._transport.close()
-            return
+        if self._transport.is_closing():
+            return  # it may be the reply that has shown that nobody is there
         self._rest()
         if self.is_held_back:
             self.taken()

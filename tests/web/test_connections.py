@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import struct
 from pathlib import Path
 
 import httpx
 import pytest
 from hypercorn.config import Config
 
-from llmrouter.settings.values import HttpServer
+from llmrouter.settings.values import EventLoop, HttpServer
 from llmrouter.web.asgi import Message, Receive, Scope, Send
 from llmrouter.web.loops import loop_factory
 from tests.running import Line
@@ -209,6 +210,31 @@ async def test_leaving_is_noticed_at_once(kind: HttpServer) -> None:
             async with asyncio.timeout(5):
                 assert (await told.get())["type"] == "http.disconnect", how
             line.leave()
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "auto"])
+def test_a_request_behind_one_whose_client_has_left_is_not_begun(loop: EventLoop) -> None:
+    begun: list[Scope] = []
+
+    async def answer_behind_a_reset() -> None:
+        has_begun, may_end = asyncio.Event(), asyncio.Event()
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            begun.append(scope)
+            has_begun.set()
+            await may_end.wait()
+            await reply(send, b"nobody reads this")
+
+        async with serving(app, "lean") as server:
+            with socket.create_connection(("127.0.0.1", server.port)) as client:
+                client.sendall(post(b"one") + post(b"two"))
+                await has_begun.wait()
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            may_end.set()  # the reply is written before the loop looks at the connection again
+
+    with asyncio.Runner(loop_factory=loop_factory(loop)) as runner:
+        runner.run(answer_behind_a_reset())
+    assert len(begun) == 1
 
 
 async def test_an_application_waits_for_a_slow_reader(kind: HttpServer) -> None:
