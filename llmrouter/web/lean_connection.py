@@ -113,6 +113,8 @@ class LeanConnection(asyncio.Protocol):
     # What the running turn asks
 
     def write(self, *parts: bytes) -> None:
+        if self._transport.is_closing():
+            return  # uvloop's transports do not bear it
         if len(parts) == 1:
             self._transport.write(parts[0])
         elif sum(map(len, parts)) <= COPIED_BYTES:
@@ -201,7 +203,7 @@ class LeanConnection(asyncio.Protocol):
         is_begun = self._turn is not None and self._turn.is_started
         self._leave()
         if not is_begun:
-            self._transport.write(refusal(error.status, self.reply_lines()))
+            self.write(refusal(error.status, self.reply_lines()))
         self._transport.close()
 
     def _leave(self) -> None:

@@ -263,6 +263,35 @@ async def test_an_application_waits_for_a_slow_reader(kind: HttpServer) -> None:
             await left.wait()
 
 
+@pytest.mark.parametrize("loop", ["asyncio", "auto"])
+def test_what_is_sent_to_a_slow_reader_that_leaves_goes_nowhere(loop: EventLoop) -> None:
+    async def send_to_a_slow_reader() -> int:
+        sent, has_ended = 0, asyncio.Event()
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            nonlocal sent
+            await whole_body(receive)
+            await send(start(200))
+            for _ in range(50):
+                await send(part(b"x" * 1_000_000, more=True))
+                sent += 1
+            await send(part(b""))
+            has_ended.set()
+
+        async with serving(app, "lean") as server:
+            line = await server.line()
+            line.writer.write(post(b"x"))
+            await line.until(b"\r\n\r\n")
+            await _settled(lambda: sent)
+            line.writer.transport.abort()
+            async with asyncio.timeout(5):
+                await has_ended.wait()
+        return sent
+
+    with asyncio.Runner(loop_factory=loop_factory(loop)) as runner:
+        assert runner.run(send_to_a_slow_reader()) == 50
+
+
 async def test_a_client_waits_for_a_slow_application(kind: HttpServer) -> None:
     go_on = asyncio.Event()
 
