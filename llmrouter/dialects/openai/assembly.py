@@ -108,6 +108,8 @@ class _Members:
             if not isinstance(known, _Members):
                 known = self._members[name] = _Members()
             known.add(value)
+        elif isinstance(known, _Members):
+            pass  # where an object grew, anything else is a provider's slip
         elif isinstance(value, list) and isinstance(known, list):
             known.extend(value)
         else:
@@ -135,7 +137,8 @@ def _whole(value: Any) -> Any:
 
 
 def _as_whole_choice(index: int, choice: dict[str, Any]) -> dict[str, Any]:
-    message = choice.pop("delta", None) or {}
+    delta = choice.pop("delta", None)
+    message = delta if isinstance(delta, dict) else {}
     message.setdefault("role", "assistant")
     message.setdefault("content", None)
     choice.pop("index", None)

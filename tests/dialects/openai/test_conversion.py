@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -88,6 +89,19 @@ def test_a_stream_becomes_a_completion() -> None:
     }
     assert outcome.content_type == "application/json"
     assert outcome.observed.notes == ["converted"]
+
+
+@pytest.mark.parametrize("slip", [5, "text", ["text"], True])
+def test_a_delta_that_is_no_object_is_left_out(slip: object) -> None:
+    slipped = {"index": 0, "delta": slip}, {"index": 1, "delta": slip}
+    said = {"index": 0, "delta": {"content": "hello"}}
+    for choices in permutations([said, *slipped]):
+        chunks = b"".join(b"data: %b\n\n" % json.dumps({"choices": [c]}).encode() for c in choices)
+        completion = json.loads(read(chunks + DONE, stream=False).terminator)
+        assert [choice["message"] for choice in completion["choices"]] == [
+            {"role": "assistant", "content": "hello"},
+            {"role": "assistant", "content": None},
+        ]
 
 
 def test_tool_calls_and_further_choices_are_put_together() -> None:
