@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -21,6 +20,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from llmrouter.core.base_urls import BaseUrl, native_root
 from llmrouter.core.errors import ConfigurationInvalid, FieldError
 from llmrouter.core.routing import DialectName, Mode
 
@@ -50,23 +50,6 @@ Concurrency = Annotated[int, Field(ge=1, le=1_000_000)]
 UsdPerMtok = Annotated[float, Field(ge=0, le=1_000_000)]
 
 BUILT_IN_CATEGORIES = ("tools", "code", "reasoning", "conversation")
-
-
-def _http_url(value: str) -> str:
-    scheme, separator, rest = value.partition("://")
-    if scheme not in ("http", "https") or not separator or not rest:
-        raise ValueError("must start with http:// or https://")
-    if "@" in rest.split("/", 1)[0]:
-        raise ValueError("must hold no user name or password; name a variable in api_key_env")
-    return value.rstrip("/")
-
-
-BaseUrl = Annotated[str, AfterValidator(_http_url)]
-
-
-def native_root(base_url: Any) -> Any:
-    """An Ollama address without the ``/v1`` of its compatible API."""
-    return base_url.rstrip("/").removesuffix("/v1") if isinstance(base_url, str) else base_url
 
 
 class Section(BaseModel):

@@ -20,11 +20,10 @@ from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
+from llmrouter.core.base_urls import BaseUrl, native_root
 from llmrouter.core.configuration import (
-    BaseUrl,
     ProviderConfig,
     RouterConfig,
-    native_root,
     nearest,
     read_document,
 )

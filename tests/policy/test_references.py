@@ -97,6 +97,9 @@ def test_a_name_that_leads_nowhere_is_told_with_the_nearest(
         ("https://", "http:// or https://"),
         ("https://user:secret@lab/v1", "api_key_env"),
         ("http://key@127.0.0.1:8000", "api_key_env"),
+        ("http://lab:99999/v1", "65535"),
+        ("http://lab:0/v1", "65535"),
+        ("http://lab:http/v1", "65535"),
     ],
 )
 def test_an_address_that_is_none_is_refused(address: str, said: str) -> None:
