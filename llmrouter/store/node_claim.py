@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from sqlalchemy import Connection, create_engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, ResourceClosedError
 from sqlalchemy.pool import NullPool
 
 from llmrouter.core.ids import MAX_NODE
@@ -155,9 +155,11 @@ class NodeClaim:
         self._over.set()
         if self._watcher is not None:
             self._watcher.join(STOP_WAIT_S)
-        with suppress(DBAPIError):  # the server may be gone, and the lock with it
+        # The server may be gone, and the lock with it; or there was none to connect to again.
+        with suppress(DBAPIError, ResourceClosedError):
             if self._renewed_s:
                 self._connection.execute(_GIVE_BACK, {"node": self.node, "holder": self._holder})
+        with suppress(DBAPIError):
             self._connection.close()
         self._engine.dispose()
         self._forget()

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from llmrouter.core.clock import FakeClock
-from llmrouter.store import node_claim
-from llmrouter.store.engine import DatabaseAddress
+from llmrouter.store import migrate, node_claim
+from llmrouter.store.engine import DatabaseAddress, read_address
 from llmrouter.store.node_claim import NodeClaim
 from llmrouter.store.opening import StoreSettings, open_store
 from llmrouter.store.records import Opening
 from llmrouter.store.spill import Spill
-from tests.postgres import connect
+from tests.postgres import PostgresServer, connect
 from tests.provider import Provider
 from tests.running import lab, running_router
 from tests.store.conftest import OpenStore
@@ -50,6 +50,18 @@ def test_the_number_of_a_node_that_is_cut_off_is_not_taken(
             assert cut_off.look() == "held"
     with holding(postgres_database, tmp_path / "third") as third:
         assert third.node == 0  # both gave theirs back
+
+
+def test_a_node_is_given_back_without_a_word_while_the_server_is_away(
+    fragile_server: PostgresServer, tmp_path: Path
+) -> None:
+    database = read_address(fragile_server.url.render_as_string(hide_password=False), tmp_path)
+    migrate.upgrade(database)
+    with holding(database, tmp_path) as held, fragile_server.stopped():
+        assert held.look() == "unknown"
+        held.release()
+    with holding(database, tmp_path) as after:
+        assert after.node == held.node
 
 
 def test_a_lease_that_lapsed_is_another_s_and_the_holder_knew_before(
