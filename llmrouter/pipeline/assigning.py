@@ -12,13 +12,13 @@ from llmrouter.core.routing import AttemptKind, DialectName, Target
 from llmrouter.core.upstream import UpstreamCall
 from llmrouter.dialects.limits import within_output
 from llmrouter.dialects.wire import Codec, Dialect, TargetFacts
-from llmrouter.pipeline.assignment import Assignment, Line
+from llmrouter.pipeline.assignment import Assignment, Prepared
 from llmrouter.pipeline.estimator import Estimator
 from llmrouter.pipeline.ports import Keyring
 from llmrouter.policy.needs import key_variable
 from llmrouter.policy.table import RoutingTable
 
-KEPT_LINES: Final = 1_000
+KEPT_PREPARED: Final = 1_000
 """Of more, all are forgotten: names of models may be a client's invention."""
 
 
@@ -43,7 +43,7 @@ class Assigner:
         self._codec = codec
         self._estimator = estimator
         self._table: RoutingTable | None = None
-        self._lines: dict[tuple[str, str, DialectName, int | None], Line] = {}
+        self._prepared: dict[tuple[str, str, DialectName, int | None], Prepared] = {}
         """Of that table."""
 
     def assign(
@@ -61,18 +61,18 @@ class Assigner:
         kind: AttemptKind = "chat",
     ) -> Assignment:
         """The ``n``-th call of a request, ready to be sent within ``remaining_s``."""
-        if table is not self._table or len(self._lines) > KEPT_LINES:
-            self._table, self._lines = table, {}
+        if table is not self._table or len(self._prepared) > KEPT_PREPARED:
+            self._table, self._prepared = table, {}
         said_tokens = learned.said.max_output_tokens
         key = (target.name, target.account, request.dialect, said_tokens)
-        line = self._lines.get(key)
-        if line is None:
-            line = self._line(table, target, request.dialect, said_tokens)
-            self._lines[key] = line
-        facts, provider = line.facts, line.provider
+        prepared = self._prepared.get(key)
+        if prepared is None:
+            prepared = self._prepare(table, target, request.dialect, said_tokens)
+            self._prepared[key] = prepared
+        facts, provider = prepared.facts, prepared.provider
         request, notes = within_output(request, facts.max_output_tokens)
-        outgoing = line.codec.encode(request, target.model, provider.quirks, facts)
-        headers, credentials = outgoing.headers, line.credentials
+        outgoing = prepared.codec.encode(request, target.model, provider.quirks, facts)
+        headers, credentials = outgoing.headers, prepared.credentials
         call = UpstreamCall(
             url=provider.base_url + outgoing.path,
             headers={**headers, **credentials} if credentials else headers,
@@ -86,7 +86,7 @@ class Assigner:
             n=n,
             kind=kind,
             target=target,
-            line=line,
+            prepared=prepared,
             request=request,
             call=call,
             dropped=outgoing.losses,
@@ -97,16 +97,16 @@ class Assigner:
             estimator=self._estimator,
         )
 
-    def _line(
+    def _prepare(
         self, table: RoutingTable, target: Target, client: DialectName, said_tokens: int | None
-    ) -> Line:
+    ) -> Prepared:
         """``said_tokens`` is the longest answer that the provider says the model can give."""
         provider = table.config.providers[target.provider]
         dialect = self._dialects[provider.dialect]
         variable = key_variable(provider, target.account)
         key = self.keyring.key(variable) if variable else None
         most = table.model(target).max_output_tokens or said_tokens
-        return Line(
+        return Prepared(
             provider=provider,
             dialect=dialect,
             codec=self._codec(client, provider.dialect),

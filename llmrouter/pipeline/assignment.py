@@ -14,7 +14,7 @@ from llmrouter.pipeline.estimator import Estimator
 
 
 @record
-class Line:
+class Prepared:
     """What every call from one dialect's clients to one target has in common, for as long as the
     configuration stays and nothing new is learned of the model.
 
@@ -40,7 +40,7 @@ class Assignment:
     n: int
     kind: AttemptKind
     target: Target
-    line: Line
+    prepared: Prepared
     request: ChatRequest
     call: UpstreamCall
     dropped: tuple[str, ...]

@@ -90,7 +90,7 @@ class Attempt:
         self._first_token_us: int | None = None
         self._at_end = False
         self._booked = False
-        line = assignment.line
+        prepared = assignment.prepared
         # One reading dates the event and begins the durations, which are added to its moment.
         self._begun_us = exchange.emit(
             AttemptStarted(
@@ -99,7 +99,7 @@ class Attempt:
                 model=target.model,
                 account=target.account,
                 attempt_kind=assignment.kind,
-                dialect=None if line.is_native else line.dialect.name,
+                dialect=None if prepared.is_native else prepared.dialect.name,
                 dropped=assignment.dropped[:RECORDED_LOSSES],
                 translation_notes=assignment.notes[:RECORDED_LOSSES],
             )
@@ -110,7 +110,7 @@ class Attempt:
     def translation(self) -> str:
         """What became of the request on its way: the value of ``x-llmrouter-translation``."""
         assignment = self._assignment
-        return translation_header(native=assignment.line.is_native, dropped=assignment.dropped)
+        return translation_header(native=assignment.prepared.is_native, dropped=assignment.dropped)
 
     @property
     def committed(self) -> bool:
@@ -136,25 +136,25 @@ class Attempt:
     async def reach(self) -> bytes:
         """Sends the request; gives the first bytes for the client: of a stream those up to and with
         the first token, otherwise the whole body.  Raises `AttemptError`."""
-        assignment, line = self._assignment, self._assignment.line
+        assignment, prepared = self._assignment, self._assignment.prepared
         call, trace = assignment.call, self._exchange.trace
         if trace is not None and trace.propagated:
             call = replace(call, headers={**call.headers, "traceparent": trace.traceparent(self.n)})
         reply = self._reply = await self._upstream.send(call)
-        is_told_cost = line.report_cost and assignment.kind == "chat"
-        reader = self._reader = line.codec.reader(
+        is_told_cost = prepared.report_cost and assignment.kind == "chat"
+        reader = self._reader = prepared.codec.reader(
             assignment.request,
             content_type=reply.headers.get("content-type", ""),
             event_bytes=assignment.limits.event_bytes,
             body_bytes=assignment.limits.response_body_bytes,
             cost_of=self._costing.so_far if is_told_cost else None,
-            facts=line.facts,
+            facts=prepared.facts,
         )
         self._costing.seen = reader.observed
         self._incoming, self._chunks, self._observed = reply, reply.chunks(), reader.observed
         if not 200 <= reply.status < 300:
             body = await self._error_body()
-            raise line.dialect.read_error(reply.status, reply.headers, body)
+            raise prepared.dialect.read_error(reply.status, reply.headers, body)
         if assignment.request.stream:
             return await self._first_part()
         return await self._whole()
