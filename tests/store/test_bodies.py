@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from llmrouter.core.clock import FakeClock
 from llmrouter.core.ledger import RequestRecord
 from llmrouter.store.engine import DatabaseAddress
 from llmrouter.store.opening import Store, StoreSettings, open_store
-from llmrouter.store.packing import pack, read_policy, unpack
+from llmrouter.store.packing import deflate, inflate, pack, read_policy, unpack
 from llmrouter.store.retention import BodyLimits
 from tests.store.conftest import OpenStore
 from tests.store.samples import BODY, NOW_US, answered, ask
@@ -110,6 +111,20 @@ def test_a_sample_is_a_fair_share_and_always_the_same() -> None:
 def test_a_policy_that_is_none_is_explained(text: str) -> None:
     with pytest.raises(ValueError, match=r"LLMROUTER_BODIES.*use all, errors, off"):
         read_policy(text)
+
+
+@pytest.mark.parametrize("size", [0, 159, 160, 257, 4_096, 4_097, 40_000])
+@pytest.mark.parametrize("alphabet", [b"ab", bytes(range(256))], ids=["text", "noise"])
+def test_whoever_has_zlib_reads_what_is_compressed_and_short_texts_as_well_as_ever(
+    size: int, alphabet: bytes
+) -> None:
+    content = b"{" + bytes(random.Random(size).choices(alphabet, k=size))
+    stored = deflate(content)
+    assert inflate(stored) == content
+    if stored != content:
+        assert zlib.decompress(stored) == content
+        assert stored[:1] == b"x"
+        assert len(stored) <= len(zlib.compress(content, 3))
 
 
 def asked(store: Store, clock: FakeClock, question: str) -> RequestRecord:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import zlib
 from typing import Final
 
 from sqlalchemy import Integer, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from llmrouter.core.ledger import ResponseState
+from llmrouter.store.packing import inflate
 from llmrouter.store.schema import response_state
 
 LONGEST: Final = 10_000
@@ -38,15 +38,10 @@ async def response_chain(
     return tuple(
         ResponseState(
             row.response_id,
-            _inflate(row.data),
+            inflate(row.data),
             row.previous_id,
             row.provider,
             row.conversation_id,
         )
         for row in found
     )
-
-
-def _inflate(data: bytes) -> bytes:
-    # A JSON list begins with a bracket, and zlib's default header with an x.
-    return zlib.decompress(data) if data[:1] == b"x" else data
