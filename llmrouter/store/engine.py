@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 from urllib.parse import quote
 
 import orjson
@@ -50,6 +50,12 @@ DEFAULT_FILE: Final = "llmrouter.db"
 BUSY_TIMEOUT_MS: Final = 1_000
 WAL_SIZE_LIMIT_BYTES: Final = 64 * 2**20
 CACHE_KIB: Final = 4 * 1024
+
+# The driver asks every value that is no int, float or text how it is to be stored: without an
+# adapter by two look-ups that fail, which took as long as all that SQLite does itself.
+sqlite3.register_adapter(type(None), cast("Callable[[None], None]", {}.get))
+sqlite3.register_adapter(bool, int)
+sqlite3.register_adapter(bytes, bytes)
 
 _POSTGRES_WRITER: Final = "-c lock_timeout=1000 -c timezone=UTC"
 _POSTGRES_READER: Final = (

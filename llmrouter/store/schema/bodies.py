@@ -6,7 +6,8 @@ from sqlalchemy import Column, Index, Integer, LargeBinary, Table, Text
 
 from llmrouter.store.schema.columns import Big, metadata
 
-# A request's document with its messages replaced by their hashes; JSON, or zlib over JSON.
+# A request's document with its messages replaced by their hashes, one after the other (base64);
+# JSON, or zlib over JSON.
 body = Table(
     "body",
     metadata,
