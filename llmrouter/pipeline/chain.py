@@ -143,7 +143,9 @@ class Chain:
             exchange.drain_s = terms.drain_s
             attempt = Attempt(exchange, assignment, means.upstream, room)
         except BaseException:
+            # A fault of ours: nothing was sent, so nothing may stay taken for it.
             room.leave()
+            means.availability.released(exchange, target)
             raise
         exchange.open_in(means.ledger)
         return attempt

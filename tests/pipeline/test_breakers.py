@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from unittest.mock import Mock
 
 import pytest
 
 from llmrouter.core.clock import FakeClock
+from llmrouter.dialects.openai.dialect import OpenAICodec
 from llmrouter.store.engine import DatabaseAddress
 from tests.provider import Provider, answer, hang, status
 from tests.running import KEYS, LAB_KEY, Document, RunningRouter, ask, lab, running_router
@@ -126,6 +128,26 @@ async def test_only_one_probe_goes_out_and_its_failure_opens_it_again(
     failed = await router.chat(model="pair")
     assert failed.headers["x-llmrouter-attempts"] == "2"
     assert router.breaker("lab/fast") == "open"
+
+
+async def test_a_probe_that_the_router_itself_could_not_send_gives_its_permit_and_place_back(
+    provider: Provider, router: RunningRouter, clock: TickingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await break_it(router, provider)
+    clock.advance(361)
+    with monkeypatch.context() as patched:
+        patched.setattr(OpenAICodec, "encode", Mock(side_effect=RuntimeError("a fault of ours")))
+        failed = await router.chat(model="pair")
+    assert failed.status_code == 500
+    assert "a fault of ours" not in failed.text
+    assert router.ledger.story(failed).request["ending"] == "failed"
+    services = router.router.services
+    assert services.availability.breakers["lab/fast"].permits == ()
+    assert services.capacity.taken("lab") == 0
+    provider.on("fast", answer())
+    probe = await router.chat(model="pair")
+    assert probe.headers["x-llmrouter-model"] == "lab/fast"
+    assert router.breaker("lab/fast") == "closed"
 
 
 @pytest.mark.parametrize("name", ["lab/fast", "speedy"])
