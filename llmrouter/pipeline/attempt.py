@@ -21,6 +21,7 @@ from llmrouter.core.events import (
 )
 from llmrouter.core.routing import AttemptOutcome
 from llmrouter.core.upstream import Take, UpstreamReply
+from llmrouter.dialects.service_tiers import tier_of_headers
 from llmrouter.dialects.wire import Observed, ReplyReader
 from llmrouter.pipeline.assignment import Assignment
 from llmrouter.pipeline.capacity import Room
@@ -150,6 +151,7 @@ class Attempt:
             cost_of=self._costing.so_far if is_told_cost else None,
             facts=prepared.facts,
         )
+        reader.observed.service_tier = tier_of_headers(reply.headers)
         self._costing.seen = reader.observed
         self._incoming, self._chunks, self._observed = reply, reply.chunks(), reader.observed
         if not 200 <= reply.status < 300:

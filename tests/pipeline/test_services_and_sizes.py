@@ -122,6 +122,44 @@ ANTHROPIC = {
 GEMINI = {"content": {"role": "model", "parts": [{"text": "Hi"}]}, "finishReason": "STOP"}
 
 
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize(
+    ("header", "in_body", "kept", "cost_nusd"),
+    [
+        ("flex", {}, "flex", 15),
+        ("STANDARD", {}, None, 30),
+        ("priority", {"serviceTier": "flex"}, "flex", 15),
+        ("flex", {"serviceTier": "standard"}, None, 30),
+        ("paid", {}, None, 30),
+    ],
+    ids=["header alone", "standard", "body first", "body says standard", "not a service"],
+)
+async def test_a_gemini_reply_may_name_its_service_in_a_header(
+    header: str,
+    in_body: dict[str, str],
+    kept: str | None,
+    cost_nusd: int,
+    streamed: bool,
+    sqlite_database: DatabaseAddress,
+) -> None:
+    """https://ai.google.dev/gemini-api/docs/priority-inference: a request beyond the limits of
+    ``priority`` is made as ``standard``, and this header is where to look for it."""
+    counts = {"promptTokenCount": 1_000_000, "candidatesTokenCount": 1_000_000}
+    usage = {**counts, "totalTokenCount": 2_000_000, **in_body}
+    reply = {"candidates": [{**GEMINI, "index": 0}], "usageMetadata": usage}
+    said = {"x-gemini-service-tier": header}
+    script = stream(reply, headers=said) if streamed else body(orjson.dumps(reply), headers=said)
+    async with Provider(otherwise=script) as provider:
+        document = lab(provider)
+        document["providers"]["lab"]["dialect"] = "gemini"
+        async with running_router(sqlite_database, document) as router:
+            await know(router, CARD)
+            await router.chat(model="lab/m", stream=streamed)
+            await router.settled()
+            (attempt,) = router.ledger.only_story().attempts
+    assert (attempt["service_tier"], attempt["cost_nusd"]) == (kept, cost_nusd)
+
+
 @pytest.mark.parametrize(
     ("dialect", "reply", "cost_nusd"),
     [
