@@ -25,8 +25,6 @@ PADDING: Final = re.compile(rb"[0-9A-Za-z]*+")
 
 PROBE: Final = "Is this what it says?"
 
-ReadChunks = Callable[[bytes], Iterable[bytes]]
-
 
 class Refrain:
     """A chunk's bytes before its text and behind it; and behind its padding, where it has some."""
@@ -115,28 +113,29 @@ def cut_at_text(
 
 
 class Skimmer:
-    """Passes a stream on: chunks that are like the last one as they come, all others by ``read``.
+    """Passes a stream on: chunks that are like the last one as they come, all others are `read`.
 
-    ``read`` gives what the client may have of bytes that are read chunk by chunk, and shows each
-    chunk by `learn`; ``is_between`` says whether the next byte begins one.
+    A reader of streams is one itself: did the two hold each other, each stream would have to wait
+    for the collector of cycles.
     """
 
-    def __init__(
-        self,
-        read: ReadChunks,
-        is_between: Callable[[], bool],
-        observed: Observed,
-        event_bytes: int,
-    ) -> None:
-        self._read = read
-        self._is_between = is_between
-        self._observed = observed
+    def __init__(self, observed: Observed, event_bytes: int) -> None:
+        self.observed = observed
         self._event_bytes = event_bytes
         self._refrain: Refrain | None = None
         self._may_skip = False
         self._left_refrains = REFRAINS
 
-    def feed(self, data: bytes) -> Iterable[bytes]:
+    def read(self, data: bytes) -> Iterable[bytes]:
+        """What the client may have of bytes that are read chunk by chunk; shows each to `learn`."""
+        raise NotImplementedError
+
+    @property
+    def is_between(self) -> bool:
+        """Whether the next byte begins a chunk."""
+        raise NotImplementedError
+
+    def skim(self, data: bytes) -> Iterable[bytes]:
         """What the client may have now."""
         end = self._skip(data, 0)
         return (data,) if end == len(data) else self._pass(data, end)
@@ -157,7 +156,7 @@ class Skimmer:
         refrain = self._refrain
         if refrain is None or not self._may_skip or len(data) > self._event_bytes:
             return start
-        end = refrain.skip(data, start, self._observed)
+        end = refrain.skip(data, start, self.observed)
         if end > start:
             self._left_refrains = REFRAINS
         return end
@@ -173,8 +172,8 @@ class Skimmer:
             behind = data.find(b"\n\n", end) + 2 if self.is_learning else 0
             start = behind if behind > 1 else len(data)
             self._may_skip = False  # behind a fault nothing is passed on
-            yield from self._read(data[end:start])
-            self._may_skip = self._is_between()
+            yield from self.read(data[end:start])
+            self._may_skip = self.is_between
             end = self._skip(data, start)
 
 

@@ -26,7 +26,7 @@ from llmrouter.dialects.wire import CostOf
 _SAYING = (TextDelta, ReasoningDelta, ArgumentsDelta)
 
 
-class NativeReply:
+class NativeReply(Skimmer):
     """Passes a reply on; one that is not streamed as asked is converted."""
 
     def __init__(
@@ -37,25 +37,22 @@ class NativeReply:
         body_bytes: int,
         cost_of: CostOf | None,
     ) -> None:
+        self._observer = ReplyObserver()
+        super().__init__(self._observer.observed, event_bytes)
         self.content_type = ReplyEncoder.content_type if request.stream else "application/json"
         self._request = request
         self._cost_of = cost_of
         self._limits = {"event_bytes": event_bytes, "body_bytes": body_bytes}
-        self._framer = framer = Framer("sse", **self._limits)
+        self._framer = Framer("sse", **self._limits)
         self._decoder = ReplyDecoder(origin="")
-        self._observer = ReplyObserver()
-        self._skimmer = Skimmer(
-            self._read, lambda: framer.is_between_events, self._observer.observed, event_bytes
-        )
         self._terminator = MESSAGE_STOP
         self._converter: TranslatedReply | None = None
-        self.observed = self._observer.observed
 
     def feed(self, data: bytes) -> bytes:
-        return self._observer.collect(self._skimmer.feed(data))
+        return self._observer.collect(self.skim(data))
 
     def finish(self) -> tuple[bytes, bytes]:
-        last = self._observer.collect(self._pass(frame) for frame in self._framer.finish())
+        last = self._observer.collect(self._pass_frame(frame) for frame in self._framer.finish())
         if self._converter is not None:
             rest, terminator = self._converter.finish()
             return last + rest, terminator
@@ -63,10 +60,14 @@ class NativeReply:
         self._observer.require_complete(is_over=self._decoder.is_over)
         return (last, self._terminator) if self._request.stream else (b"", last)
 
-    def _read(self, data: bytes) -> Iterator[bytes]:
-        return map(self._pass, self._framer.feed(data))
+    def read(self, data: bytes) -> Iterator[bytes]:
+        return map(self._pass_frame, self._framer.feed(data))
 
-    def _pass(self, frame: Frame) -> bytes:
+    @property
+    def is_between(self) -> bool:
+        return self._framer.is_between_events
+
+    def _pass_frame(self, frame: Frame) -> bytes:
         """The client's bytes for one event, or for the whole message."""
         if frame.is_comment:
             return frame.raw if self._request.stream else b""
@@ -101,9 +102,9 @@ class NativeReply:
             return None
         for delta in deltas:
             self._observer.see(delta)
-        if self._skimmer.is_learning:
+        if self.is_learning:
             says_text = len(deltas) == 1 and isinstance(deltas[0], _SAYING)
-            self._skimmer.learn(refrain_of(frame.raw, frame.data) if says_text else None)
+            self.learn(refrain_of(frame.raw, frame.data) if says_text else None)
         return any(isinstance(delta, UsageReported) for delta in deltas)
 
     def _with_cost(self, frame: Frame) -> bytes:

@@ -115,31 +115,34 @@ class _Shape(Protocol):
     def finish(self) -> tuple[bytes, bytes]: ...
 
 
-class _PassedStream:
+class _PassedStream(Skimmer):
     """Events as they came."""
+
+    feed = Skimmer.skim
 
     def __init__(
         self, watch: Watch, chunks: ChunkStream, event_bytes: int, include_usage: bool
     ) -> None:
+        super().__init__(watch.observed, event_bytes)
         self._chunks = chunks
         self._include_usage = include_usage
-        self._skimmer = Skimmer(
-            self._read, lambda: chunks.is_between_chunks, watch.observed, event_bytes
-        )
-        self.feed = self._skimmer.feed
 
     def finish(self) -> tuple[bytes, bytes]:
         content = b"".join(self._visible(self._chunks.finish()))
         return content, self._chunks.terminator()
 
-    def _read(self, data: bytes) -> Iterable[bytes]:
+    def read(self, data: bytes) -> Iterable[bytes]:
         return self._visible(self._learning(self._chunks.feed(data)))
+
+    @property
+    def is_between(self) -> bool:
+        return self._chunks.is_between_chunks
 
     def _learning(self, chunks: Iterable[Chunk]) -> Iterable[Chunk]:
         """The chunks, each of which may be like those that follow."""
         for chunk in chunks:
-            if self._skimmer.is_learning and chunk.document is not None:
-                self._skimmer.learn(refrain_of(chunk.raw, chunk.document))
+            if self.is_learning and chunk.document is not None:
+                self.learn(refrain_of(chunk.raw, chunk.document))
             yield chunk
 
     def _visible(self, chunks: Iterable[Chunk]) -> Iterable[bytes]:
