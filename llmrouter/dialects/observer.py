@@ -31,7 +31,9 @@ class ReplyObserver:
         self.calls_tools = False
         self.is_whole = False
         """The reply came in one piece."""
-        self._fault: AttemptError | None = None
+        self._faults: list[AttemptError] = []
+        """At most the one that waits.  Whoever raises it lets go of it: its traceback holds all
+        who were on the way, and us."""
 
     def collect(self, parts: Iterable[bytes]) -> bytes:
         """The parts joined.  A fault behind a token waits for the next call, so that what stood
@@ -45,13 +47,13 @@ class ReplyObserver:
         except AttemptError as fault:
             if not (any(given) and self.observed.first_token):
                 raise
-            self._fault = fault
+            self._faults.append(fault)
         return b"".join(given)
 
     def require_no_fault(self) -> None:
-        """Raises the fault that waits."""
-        if self._fault is not None:
-            raise self._fault
+        """Raises the fault that waits, once."""
+        if self._faults:
+            raise self._faults.pop()
 
     def see(self, delta: Delta) -> None:
         """Takes in a delta."""

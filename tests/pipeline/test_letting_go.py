@@ -4,18 +4,41 @@ megabytes at many connections, and looking for it took a fifth of the time."""
 from __future__ import annotations
 
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from typing import Any
 
 import pytest
 
+from llmrouter.core.routing import DialectName
+from llmrouter.dialects.wire import Observed
 from llmrouter.pipeline.attempt import Attempt
 from llmrouter.pipeline.chain import Chain
 from llmrouter.pipeline.exchange import Exchange
 from llmrouter.store.engine import DatabaseAddress, read_address
-from tests.provider import STALL, Provider, answer, hang, status, stream
+from tests.clients.vendors import VENDORS
+from tests.provider import STALL, Provider, answer, chunk, event, hang, status, stream
 from tests.running import RunningRouter, ask, eventually, lab, running_router
 
 Asking = Callable[[RunningRouter, Provider], Awaitable[None]]
+
+ROUTING = {"mode": "keywords"}
+"""With the cost in each reply, as by default: what reports it knows the attempt."""
+
+SAID = ask("Hello", "lab/plain")
+STREAMS: Mapping[DialectName, tuple[str, Mapping[str, Any]]] = {
+    "openai": ("/v1/chat/completions", {**SAID, "stream": True}),
+    "responses": ("/v1/responses", {"model": "lab/plain", "input": "Hello", "stream": True}),
+    "anthropic": ("/v1/messages", {**SAID, "max_tokens": 9, "stream": True}),
+    "gemini": (
+        "/v1beta/models/lab/plain:streamGenerateContent?alt=sse",
+        {"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]},
+    ),
+    "ollama": ("/api/chat", SAID),
+}
+"""Where clients of each dialect ask for a stream, and how."""
+
+BREAKING = stream(event(chunk({"content": "One"})) + event({"error": {"message": "overloaded"}}))
+"""A token, and with it an error."""
 
 
 @pytest.fixture
@@ -49,9 +72,20 @@ async def streamed(router: RunningRouter, _: Provider) -> None:
 
 
 async def translated(router: RunningRouter, _: Provider) -> None:
-    document = {**ask(), "max_tokens": 9, "stream": True}
-    reply = await router.http.post("/v1/messages", json=document)
-    assert b"message_stop" in reply.content
+    path, document = STREAMS["anthropic"]
+    assert b"message_stop" in (await router.http.post(path, json=document)).content
+
+
+async def broken(router: RunningRouter, provider: Provider) -> None:
+    provider.on("fast", BREAKING)
+    async with router.streaming() as reply:
+        assert b"stream_interrupted" in await reply.aread()
+
+
+async def translated_and_broken(router: RunningRouter, provider: Provider) -> None:
+    provider.on("plain", BREAKING)
+    path, document = STREAMS["anthropic"]
+    assert b"stream_interrupted" in (await router.http.post(path, json=document)).content
 
 
 async def refused(router: RunningRouter, _: Provider) -> None:
@@ -86,19 +120,45 @@ async def left_in_the_stream(router: RunningRouter, provider: Provider) -> None:
 
 @pytest.mark.parametrize(
     "asking",
-    [whole, streamed, translated, refused, failed, failed_over, left, left_in_the_stream],
+    [
+        whole,
+        streamed,
+        translated,
+        broken,
+        translated_and_broken,
+        refused,
+        failed,
+        failed_over,
+        left,
+        left_in_the_stream,
+    ],
 )
 async def test_nothing_of_a_request_waits_for_the_collector(
     asking: Asking, provider: Provider, file: DatabaseAddress, collector_off: None
 ) -> None:
-    # With the cost in each reply, as by default: what reports it knows the attempt.
-    routing = {"mode": "keywords"}
-    document = lab(provider, routes={"pair": ["lab/fast", "spare/fast"]}, routing=routing)
+    document = lab(provider, routes={"pair": ["lab/fast", "spare/fast"]}, routing=ROUTING)
     async with running_router(file, document) as router:
         await asking(router, provider)
         await router.settled()
         await eventually(lambda: remaining() == [], within_s=10)
 
 
+@pytest.mark.parametrize("dialect", STREAMS)
+async def test_nothing_of_a_stream_that_is_passed_on_waits_for_it(
+    dialect: DialectName, file: DatabaseAddress, collector_off: None
+) -> None:
+    vendor = VENDORS[dialect]
+    async with Provider(otherwise=vendor.script()) as provider:
+        base_url = f"http://127.0.0.1:{provider.port}{vendor.base_path}"
+        providers = {"lab": {"base_url": base_url, "dialect": dialect}}
+        async with running_router(file, {"routing": ROUTING, "providers": providers}) as router:
+            path, document = STREAMS[dialect]
+            assert (await router.http.post(path, json=document)).status_code == 200
+            await router.settled()
+            await eventually(lambda: remaining() == [], within_s=10)
+
+
 def remaining() -> list[object]:
-    return [kept for kept in gc.get_objects() if isinstance(kept, Exchange | Chain | Attempt)]
+    """What is left of requests; what a reader has `Observed` goes when the reader does."""
+    kinds = Exchange | Chain | Attempt | Observed
+    return [kept for kept in gc.get_objects() if isinstance(kept, kinds)]

@@ -51,12 +51,14 @@ class Reply:
         self._body_bytes = body_bytes
         self._blank = bytearray()
         self._shape: _Shape | None = None
-        self._fault: AttemptError | None = None
+        self._faults: list[AttemptError] = []
+        """At most the one that waits.  Whoever raises it lets go of it: its traceback holds all
+        who were on the way, and us."""
 
     def feed(self, data: bytes) -> bytes:
         """The bytes that the client may have now."""
-        if self._fault is not None:
-            raise self._fault
+        if self._faults:
+            raise self._faults.pop()
         shape = self._shape
         if shape is None:
             start = data.lstrip(_BLANK)[:1]
@@ -76,13 +78,13 @@ class Reply:
         except AttemptError as fault:
             if not (given and self.observed.first_token):
                 raise
-            self._fault = fault
+            self._faults.append(fault)
         return b"".join(given)
 
     def finish(self) -> tuple[bytes, bytes]:
         """The last content, and what ends the reply."""
-        if self._fault is not None:
-            raise self._fault
+        if self._faults:
+            raise self._faults.pop()
         if self._shape is None:
             raise self._watch.fault("empty", "the reply has no body")
         return self._shape.finish()
