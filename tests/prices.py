@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from llmrouter.core.prices import PriceCard, Rate, UnitClass
+from llmrouter.core.records import replace
 
 CARD = PriceCard("lab", "fast", rates=(), valid_from_us=0, origin="import")
 

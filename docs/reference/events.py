@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import types
 import typing
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Any, Literal
 from docs.reference.markdown import code, either, prose, table
 from docs.reference.meanings import meaning, unit
 from llmrouter.core.events import EVENT_TYPES, AttemptSucceeded
+from llmrouter.core.records import field_names
 
 _WORDS = {int: "whole number", float: "number", str: "text", bool: "true/false"}
 _SHARED = AttemptSucceeded
@@ -24,20 +24,20 @@ def event_reference() -> str:
 
 def _section(kind: str, event: type[Any]) -> str:
     parts = [f"### {code(kind)}", prose(event)]
-    fields = dataclasses.fields(event)
+    names = field_names(event)
     if event is not _SHARED and issubclass(event, _SHARED.__mro__[1]):
-        shared = {field.name for field in dataclasses.fields(_SHARED)}
-        fields = tuple(field for field in fields if field.name not in shared)
+        shared = frozenset(field_names(_SHARED))
+        names = tuple(name for name in names if name not in shared)
         parts.append(f"All fields of {code(_SHARED.kind)}, and:")
     hints = typing.get_type_hints(event)
     rows = [
         (
-            code(field.name),
-            type_in_words(hints[field.name]),
-            unit(field.name),
-            meaning(kind, field.name),
+            code(name),
+            type_in_words(hints[name]),
+            unit(name),
+            meaning(kind, name),
         )
-        for field in fields
+        for name in names
     ]
     if rows:
         parts.append(table(("field", "type", "unit", "meaning"), rows))

@@ -19,7 +19,7 @@ from llmrouter.cli.output import as_json, fail, print_json, print_table, run
 from llmrouter.cli.parameters import since
 from llmrouter.core.clock import SystemClock
 from llmrouter.core.ids import RequestIds
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.routing import Classification, Mode
 from llmrouter.dialects.registry import DIALECTS
 from llmrouter.pipeline.conversations import Conversations
@@ -34,8 +34,7 @@ from llmrouter.store.queries.corrections import CorrectionCount
 WRONG_SHOWN = 10
 
 
-@record
-class Row:
+class Row(Record):
     """One line of the file; ``label`` is None where there is none."""
 
     messages: Sequence[Mapping[str, Any]]
@@ -43,8 +42,7 @@ class Row:
     also: tuple[str, ...]
 
 
-@record
-class Answer:
+class Answer(Record):
     """A row and what became of it."""
 
     row: Row

@@ -12,7 +12,7 @@ from llmrouter.cli.server_calls import call_server, server_url
 from llmrouter.core.configuration import RouterConfig
 from llmrouter.core.errors import ConfigurationInvalid, FieldError
 from llmrouter.core.ledger import ConfigurationVersion
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.documents import read_configuration
 from llmrouter.pipeline.active import ActiveConfiguration, file_note
 from llmrouter.policy.defaults import Change
@@ -27,8 +27,7 @@ T = TypeVar("T")
 AUTHOR = "cli"
 
 
-@record
-class Loaded:
+class Loaded(Record):
     """A version, the configuration that it means here, and its flat form."""
 
     version: ConfigurationVersion
@@ -36,8 +35,7 @@ class Loaded:
     seeds: Mapping[str, Any]
 
 
-@record
-class Checked:
+class Checked(Record):
     """A file that is valid; ``notes`` are what it says without effect."""
 
     document: Mapping[str, Any]
@@ -45,8 +43,7 @@ class Checked:
     notes: Sequence[FieldError]
 
 
-@record
-class Made:
+class Made(Record):
     """The version that a change led to, and where it counts."""
 
     number: int

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from llmrouter.cli.ledger import database
 from llmrouter.cli.output import as_json, explained, fail, print_json, print_table
 from llmrouter.cli.parameters import since
 from llmrouter.core.ids import show_id
+from llmrouter.core.records import as_mapping
 from llmrouter.settings import read_settings
 from llmrouter.store import upkeep
 from llmrouter.store.audit import Audit, audit
@@ -49,7 +49,7 @@ def check(since_us: int | None, as_json: bool) -> None:
     address = _address()
     found = explained(lambda: upkeep.look(address, partial(audit, since_us=since_us)))
     if as_json:
-        print_json({"database": address.shown, "agrees": not found.counted, **asdict(found)})
+        print_json({"database": address.shown, "agrees": not found.counted, **as_mapping(found)})
     else:
         _tell_audit(address, found)
     if found.counted:
@@ -66,7 +66,7 @@ def stats(as_json: bool) -> None:
         print_json(
             {
                 "database": address.shown,
-                **asdict(found),
+                **as_mapping(found),
                 "oldest_at": show_time(found.oldest_us),
                 "newest_at": show_time(found.newest_us),
             }

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any, Literal
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record, as_mapping
 
 Status = Literal["ok", "note", "warning", "failed", "held", "not held"]
 """``failed`` stops routing; ``held`` and ``not held`` are said of rules of safety."""
 
 
-@record
-class Finding:
+class Finding(Record):
     """One statement about one subject; ``remedy`` says what to do."""
 
     subject: str
@@ -22,7 +20,7 @@ class Finding:
 
     def document(self) -> dict[str, Any]:
         """The finding as JSON."""
-        return asdict(self)
+        return as_mapping(self)
 
 
 def held(subject: str, statement: str) -> Finding:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast, get_args
 
@@ -15,7 +14,7 @@ from llmrouter.cli.current import known_prices
 from llmrouter.cli.ledger import database, reading
 from llmrouter.cli.output import as_json, fail, inert, print_json, run
 from llmrouter.core.clock import SystemClock
-from llmrouter.core.records import record
+from llmrouter.core.records import Record, replace
 from llmrouter.core.routing import Target
 from llmrouter.core.usage import Usage
 from llmrouter.documents import read_configuration
@@ -38,8 +37,7 @@ DAY_US: Final = 86_400_000_000
 _file = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 
 
-@record
-class _Order:
+class _Order(Record):
     """What the command was asked."""
 
     format: Format

@@ -10,7 +10,7 @@ import click
 
 from llmrouter.cli.output import run
 from llmrouter.cli.progress import progress_bar
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.replay import MAX_OUTPUT_TOKENS, Baseline, LiveAsked, ReplayAsked, ReplayRow
 
 _count = click.IntRange(min=1)
@@ -67,8 +67,7 @@ def with_live_options(command: Any) -> Any:
     return command
 
 
-@record
-class LiveOptionsSaid:
+class LiveOptionsSaid(Record):
     """What the options of live replays said."""
 
     live: bool

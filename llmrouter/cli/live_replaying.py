@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import asdict
 from typing import Any
 
 import click
 
 from llmrouter.cli.replaying import holds_alone, kept, order_document, somewhere
 from llmrouter.core.clock import SystemClock
+from llmrouter.core.records import as_mapping
 from llmrouter.core.replay import LiveAsked, ReplayAsked, ReplayRow
 from llmrouter.pipeline.estimator import Estimator
 from llmrouter.replay.asking import Replays
@@ -90,4 +90,4 @@ async def carried_out(
 
 
 def _members(wanted: LiveAsked) -> dict[str, Any]:
-    return {name: value for name, value in asdict(wanted).items() if value is not None}
+    return {name: value for name, value in as_mapping(wanted).items() if value is not None}

@@ -15,6 +15,7 @@ import click
 import orjson
 
 from llmrouter.core.errors import ConfigurationInvalid, FieldError, RouterError
+from llmrouter.core.records import plain
 from llmrouter.settings import SettingsInvalid
 from llmrouter.store.errors import StoreError
 from llmrouter.web.loops import LoopFactory
@@ -37,7 +38,7 @@ def print_json(document: object) -> None:
 
 def json_text(document: object) -> str:
     """A document as indented JSON, keys in the order they were put in."""
-    return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
+    return orjson.dumps(document, plain, orjson.OPT_INDENT_2).decode()
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

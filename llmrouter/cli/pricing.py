@@ -13,7 +13,7 @@ from llmrouter.core.clock import Clock
 from llmrouter.core.errors import NotFound
 from llmrouter.core.ledger import ConfigurationVersion
 from llmrouter.core.prices import PriceCard
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.routing import Target
 from llmrouter.pipeline.active import ActiveConfiguration
 from llmrouter.policy.price_changes import StatedBy
@@ -34,8 +34,7 @@ SUMMED = ("requests", "changed", "newly_known", "before_usd", "after_usd", "with
 """What steps of computing costs anew add up."""
 
 
-@record
-class RepricingOrder:
+class RepricingOrder(Record):
     """Whose costs to compute anew, and with which prices."""
 
     wanted: Repricing
@@ -58,8 +57,7 @@ class RepricingOrder:
         return document
 
 
-@record
-class ModelPrices:
+class ModelPrices(Record):
     """A model's cards, and the one that counts now."""
 
     target: Target

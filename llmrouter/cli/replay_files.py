@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from llmrouter.cli.output import fail
 from llmrouter.cli.replay_charts import cost_chart, flow_chart, latency_chart
 from llmrouter.cli.replay_report import FIGURES
 from llmrouter.core.ids import show_id
+from llmrouter.core.records import field_names
 from llmrouter.core.replay import ReplayResult, ReplayRow
 from llmrouter.pages.page import page, paragraph, section, tiles
 from llmrouter.pages.table import table
@@ -30,7 +30,7 @@ async def write_csv(row: ReplayRow, path: Path) -> None:
     """Every result of a replay, in the order of the requests; of a live one with what the answers
     are like."""
     compared = COMPARED if row.kind == "live" else ()
-    names = [f.name for f in fields(ReplayResult) if f.name not in _LEFT_OUT]
+    names = [name for name in field_names(ReplayResult) if name not in _LEFT_OUT]
     try:
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import Literal
 
-from llmrouter.core.records import record
+from msgspec import field
+
+from llmrouter.core.records import Record
 from llmrouter.core.routing import Need
 
 Provenance = Literal["configured", "provider", "evidence"]
 """Who says it: the configuration, which has the last word, the provider, or its refusals."""
 
 
-@record
-class ModelFacts:
+class ModelFacts(Record):
     """What a provider says of a model of its own; None is not said."""
 
     context_tokens: int | None = None
@@ -24,8 +24,7 @@ class ModelFacts:
     json_schema: bool | None = None
 
 
-@record
-class Learned:
+class Learned(Record):
     """What was learned of a model while running: its provider's word, and the needs that it
     refused requests for."""
 

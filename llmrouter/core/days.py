@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 
 _US: Final = 1_000_000
 
 
-@record
-class DaySpan:
+class DaySpan(Record):
     """From the start of one day to the end of another, which may be the same."""
 
     first: str

@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 
 ErrorClass = Literal["client", "context", "account", "rate", "transient", "gone"]
 """What a failure says about where to go next; `llmrouter.policy.failures` has the table."""
@@ -32,8 +32,7 @@ Phase = Literal["connect", "dns", "tls", "send", "headers", "first_token", "body
 """How far an attempt came before it failed."""
 
 
-@record
-class FieldError:
+class FieldError(Record):
     """One wrong field: where (``messages.0.role``), what is wrong, and what to do."""
 
     field: str
@@ -128,8 +127,7 @@ class Overloaded(RouterError):
         super().__init__(message, code=code, retry_after_s=retry_after_s)
 
 
-@record
-class AttemptSummary:
+class AttemptSummary(Record):
     """What a client is told of one failed attempt: no URL, no key, no provider text."""
 
     target: str

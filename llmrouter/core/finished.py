@@ -4,16 +4,16 @@ said in it."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from typing import NamedTuple
+
+from msgspec import field
 
 from llmrouter.core.events import Event
 from llmrouter.core.ledger import AttemptRow, RequestRow
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 
 
-@record
-class TraceContext:
+class TraceContext(Record):
     """By what a request is known to those who trace it: https://www.w3.org/TR/trace-context/.
 
     ``span_id`` is the request's own, ``parent_span_id`` the client's.  Attempts have the numbers
@@ -45,8 +45,7 @@ class StageTime(NamedTuple):
     duration_us: int
 
 
-@record
-class FinishedRequest:
+class FinishedRequest(Record):
     """One finished request, without its body.
 
     ``operation`` is ``gen_ai.operation.name``; ``addresses`` are the base URLs of the providers

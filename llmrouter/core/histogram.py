@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 
 FIRST_BITS: Final = 10
 """The first bucket counts what is shorter than 2^10 µs."""
 
 
-@record
-class Percentile:
+class Percentile(Record):
     """An estimate, and the bucket that the true value lies in; all in µs.
 
     ``at_most_us`` is None in the last bucket, which has no upper end.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 
 
-@record
-class Tail:
+class Tail(Record):
     """Of 20 answers of a model 19 had begun, and were complete, by then (µs after the request
     arrived); with how many answers that is known from.  None of no answer."""
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from llmrouter.core.events import Event
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.routing import (
     AttemptKind,
     AttemptOutcome,
@@ -104,8 +104,7 @@ class AttemptRow(NamedTuple):
     price_id: int | None = None
 
 
-@record
-class BreakerRow:
+class BreakerRow(Record):
     """A target's breaker as it was moved last, at ``updated_us``; the row is overwritten."""
 
     provider: str
@@ -121,8 +120,7 @@ class BreakerRow:
         return f"{self.provider}/{self.model}"
 
 
-@record
-class AccountLockRow:
+class AccountLockRow(Record):
     """Until when an account is passed over (wall clock); 0 is not at all."""
 
     provider: str
@@ -132,8 +130,7 @@ class AccountLockRow:
     updated_us: int
 
 
-@record
-class CooldownRow:
+class CooldownRow(Record):
     """Until when a target is passed over because its provider asked for a pause (wall clock); 0
     after it was taken back by hand."""
 
@@ -143,8 +140,7 @@ class CooldownRow:
     updated_us: int
 
 
-@record
-class AvailabilityRows:
+class AvailabilityRows(Record):
     """What the ledger knows of targets and accounts that are, or were, passed over."""
 
     breakers: tuple[BreakerRow, ...] = ()
@@ -152,8 +148,7 @@ class AvailabilityRows:
     cooldowns: tuple[CooldownRow, ...] = ()
 
 
-@record
-class ResponseState:
+class ResponseState(Record):
     """What a conversation gained by one reply, so that a client can go on from the reply's id.
 
     ``items`` is a JSON list: the request's own input and the reply's output.  What was before them
@@ -168,8 +163,7 @@ class ResponseState:
     conversation_id: str | None = None
 
 
-@record
-class RequestRecord:
+class RequestRecord(Record):
     """Everything that one finished request leaves behind, written in one transaction.
 
     ``opened`` counts the leading events that `Ledger.open` was given already.  ``body`` is the
@@ -186,8 +180,7 @@ class RequestRecord:
     response_state: ResponseState | None = None
 
 
-@record
-class ConfigurationVersion:
+class ConfigurationVersion(Record):
     """A numbered, immutable configuration document as the ledger keeps it."""
 
     number: int

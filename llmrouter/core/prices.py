@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 
 UnitClass = Literal[
     "input",
@@ -53,8 +53,7 @@ class Rate:
     from_input_tokens: int = 0
 
 
-@record
-class PriceCard:
+class PriceCard(Record):
     """Everything that a model charges from a moment on; it replaces the model's earlier card whole.
 
     ``id`` is the ledger's, under which attempts name what their cost was computed with; None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Any, Literal, NamedTuple
 
-from llmrouter.core.records import record
+from msgspec import field
+
+from llmrouter.core.records import Record
 from llmrouter.core.routing import AttemptKind, AttemptOutcome, Ending, Mode, Target
 from llmrouter.core.usage import CostBasis, UsageSource
 
@@ -28,8 +29,7 @@ MAX_OUTPUT_TOKENS = 8192
 """Written into requests of a live replay that set no limit."""
 
 
-@record
-class ReplayWindow:
+class ReplayWindow(Record):
     """Which requests are replayed; None is any.  Times are wall clock, µs.
 
     ``model`` is ``provider/model`` or a model id alone.  ``sample`` takes that many of them,
@@ -46,8 +46,7 @@ class ReplayWindow:
     seed: int = 1
 
 
-@record
-class ReplayAsked:
+class ReplayAsked(Record):
     """An order for a replay: a document, or a version (the newest where none is named), with
     changes as people write them (``categories.code.models=["a/b"]``), and which requests.
 
@@ -65,8 +64,7 @@ class ReplayAsked:
     prices: Literal["then", "today"] = "then"
 
 
-@record
-class LiveAsked:
+class LiveAsked(Record):
     """How requests are to be sent in a live replay, as people say it: on the command line or over
     HTTP.  ``max_usd`` must be there; with ``allow_unknown_prices`` so must ``max_requests``."""
 
@@ -140,8 +138,7 @@ class Queued(NamedTuple):
     admitted: bool
 
 
-@record
-class LoggedRequest:
+class LoggedRequest(Record):
     """A finished request as the ledger tells of it.
 
     ``told`` holds the data of its events ``request.received``, ``request.validated``,
@@ -169,8 +166,7 @@ class LoggedRequest:
         return None
 
 
-@record
-class ReplayRow:
+class ReplayRow(Record):
     """A replay as it is kept.
 
     ``candidate`` is the configuration document that was tried; None replays each request under
@@ -196,8 +192,7 @@ class ReplayRow:
     report: Mapping[str, Any] | None = None
 
 
-@record
-class ReplayResult:
+class ReplayResult(Record):
     """What one request would have become.  Targets are ``provider/model``; None is not known, or
     (a target) nobody.
 
@@ -231,8 +226,7 @@ class ReplayResult:
     data: Mapping[str, Any] | None = None
 
 
-@record
-class PastEvent:
+class PastEvent(Record):
     """An event that changed what targets could be asked, at its moment (wall clock, µs).
 
     ``node`` is the process that it happened in.
@@ -245,8 +239,7 @@ class PastEvent:
     data: Mapping[str, Any]
 
 
-@record
-class PastAttempt:
+class PastAttempt(Record):
     """A call to a target; when its reply began, when its first token came, and when it was over
     (wall clock, µs); None when that did not happen or is not known.
 
@@ -262,8 +255,7 @@ class PastAttempt:
     ended_us: int | None
 
 
-@record
-class PastTurn:
+class PastTurn(Record):
     """A request of a conversation that was answered, or began to be."""
 
     request_id: int
@@ -276,8 +268,7 @@ class PastTurn:
     cache_read_tokens: int | None
 
 
-@record
-class PastAnswer:
+class PastAnswer(Record):
     """An attempt to answer a request, for the history of its model; ``target`` is None for a
     request that nobody was asked to answer.
 

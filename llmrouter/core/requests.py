@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.routing import DialectName, Need
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 
 
-@record
-class Turn:
+class Turn(Record):
     """One message, reduced to what classification needs.
 
     ``text`` joins the message's text parts; ``has_media`` says that it carried an image, audio or

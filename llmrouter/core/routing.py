@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
-from llmrouter.core.records import record
+from msgspec import field
+
+from llmrouter.core.records import Record
 
 DialectName = Literal["openai", "responses", "anthropic", "gemini", "ollama"]
 
@@ -63,14 +65,14 @@ AttemptKind = Literal["chat", "classify", "hedge", "judge"]
 AttemptOutcome = Literal["succeeded", "failed", "interrupted", "cancelled", "client_error", "lost"]
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclasses.dataclass(frozen=True, slots=True, order=True)
 class Target:
     """What an attempt is sent to: a model at a provider, with one of its accounts."""
 
     provider: str
     model: str
     account: str = "default"
-    name: str = field(init=False, repr=False, compare=False)
+    name: str = dataclasses.field(init=False, repr=False, compare=False)
     """``provider/model``; the model id may itself contain ``/``.  Kept, for it is asked for two
     dozen times in a request."""
 
@@ -81,8 +83,7 @@ class Target:
         return self.name if self.account == "default" else f"{self.name}#{self.account}"
 
 
-@record
-class Classification:
+class Classification(Record):
     """Which category a request belongs to, and why.
 
     ``category`` is ``None`` when the client named a model or combo itself.  ``mode`` is the mode
@@ -98,8 +99,7 @@ class Classification:
     evidence: tuple[str, ...] = ()
 
 
-@record
-class Candidate:
+class Candidate(Record):
     """A target that was considered, chosen for trying unless ``refused`` says why not."""
 
     target: Target
@@ -107,8 +107,7 @@ class Candidate:
     detail: str | None = None
 
 
-@record
-class Decision:
+class Decision(Record):
     """The ordered candidates of one request under one configuration version."""
 
     route: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Literal, Protocol
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 
 Method = Literal["GET", "POST"]
 
@@ -13,8 +13,7 @@ Take = Callable[[bytes], bool]
 """Takes some bytes, at once or not at all; false when it wants no more."""
 
 
-@record
-class UpstreamCall:
+class UpstreamCall(Record):
     """A call to a provider.  ``headers`` hold the credential and are never logged."""
 
     url: str

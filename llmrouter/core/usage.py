@@ -11,7 +11,7 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import Final, Literal
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 
 NUSD_PER_USD = 1_000_000_000
 
@@ -22,8 +22,7 @@ CostBasis = Literal["provider_reported", "computed", "estimated", "unknown"]
 """How a cost came about, best first."""
 
 
-@record
-class Usage:
+class Usage(Record):
     """Disjoint token classes of one attempt, in tokens, and what else it was billed for.
 
     A class that a provider did not mention stays ``None``; the class that holds the rest
@@ -83,8 +82,7 @@ _inputs_of: Final = attrgetter(*INPUT_CLASSES)
 _outputs_of: Final = attrgetter(*OUTPUT_CLASSES)
 
 
-@record
-class Cost:
+class Cost(Record):
     """An amount in nano-dollars and how it came about; ``unknown`` has no amount.
 
     ``price_id`` is the price card that it was computed with, where there is one.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.demo.provider import SimulatedModel, SimulatedProvider
 
 PROVIDERS: Mapping[str, Mapping[str, SimulatedModel]] = {
@@ -40,8 +40,7 @@ PRICES: Mapping[str, Mapping[str, float]] = {
 """US dollars per million tokens."""
 
 
-@record
-class Prompt:
+class Prompt(Record):
     """A question of the tour."""
 
     text: str

@@ -13,14 +13,13 @@ from typing import Any
 
 import orjson
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 
 WORDS_PER_CHUNK = 3
 _STATUS_LINES = {200: "200 OK", 404: "404 Not Found", 503: "503 Service Unavailable"}
 
 
-@record
-class SimulatedModel:
+class SimulatedModel(Record):
     """How one model behaves.  ``latency_s`` passes before its first token."""
 
     latency_s: float

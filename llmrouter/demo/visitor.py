@@ -9,14 +9,13 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.demo.cast import WEATHER_TOOL, Prompt
 
 TIMEOUT_S = 20.0
 
 
-@record
-class Visit:
+class Visit(Record):
     """An answer: what its headers said, and the ledger's story of the request."""
 
     prompt: Prompt

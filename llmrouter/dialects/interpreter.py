@@ -9,7 +9,7 @@ from llmrouter.core.chat.deltas import Delta, Reply
 from llmrouter.core.chat.losses import Losses
 from llmrouter.core.chat.prompt import ChatPrompt, Tool
 from llmrouter.core.configuration import Quirk
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import DialectName
 from llmrouter.dialects.framing import Framing
@@ -17,8 +17,7 @@ from llmrouter.dialects.tool_adapter import ToolRules
 from llmrouter.dialects.wire import UNKNOWN_TARGET, TargetFacts
 
 
-@record
-class WriteTarget:
+class WriteTarget(Record):
     """Whom a request is written for.
 
     ``origin`` is the endpoint's name: reasoning that it signed or encrypted goes back to it.
@@ -30,8 +29,7 @@ class WriteTarget:
     facts: TargetFacts = UNKNOWN_TARGET
 
 
-@record
-class ReplyContext:
+class ReplyContext(Record):
     """What a reply needs to know of its request and its endpoint.
 
     ``model``, ``fallback_id`` and ``created_s`` stand in where the provider says none.

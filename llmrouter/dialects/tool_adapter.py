@@ -11,19 +11,17 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from llmrouter.core.chat.deltas import ArgumentsDelta, Delta, ToolCallEnded, ToolCallStarted
 from llmrouter.core.chat.parts import Part, ToolCall, ToolResult
 from llmrouter.core.chat.prompt import ChatPrompt, Tool, ToolChoice
-from llmrouter.core.records import record
+from llmrouter.core.records import Record, replace
 
 _TEXT_MEMBER = "input"
 _DIGEST_CHARACTERS = 8
 
 
-@record
-class ToolRules:
+class ToolRules(Record):
     """What a dialect asks of tools.  ``name_characters`` is the inside of a character class."""
 
     name_characters: str = "a-zA-Z0-9_-"

@@ -6,10 +6,10 @@ Streamed and whole replies take the same way: the decoder's deltas, put in order
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from llmrouter.core.chat.deltas import Delta, Finished, UsageReported, fold
 from llmrouter.core.errors import AttemptError
+from llmrouter.core.records import replace
 from llmrouter.dialects.documents import write_document
 from llmrouter.dialects.fields import read_object
 from llmrouter.dialects.framing import Frame, Framer

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import field, replace
+
+from msgspec import field
 
 from llmrouter.core.chat.losses import Losses
 from llmrouter.core.clock import Clock, SystemClock
 from llmrouter.core.configuration import Quirk
 from llmrouter.core.ids import show_id
-from llmrouter.core.records import record
+from llmrouter.core.records import Record, replace
 from llmrouter.core.requests import ChatRequest
 from llmrouter.dialects.documents import write_document
 from llmrouter.dialects.framing import Framer
@@ -23,8 +24,7 @@ from llmrouter.dialects.translated_reply import TranslatedReply
 from llmrouter.dialects.wire import UNKNOWN_TARGET, CostOf, OutgoingRequest, TargetFacts
 
 
-@record
-class TranslatingCodec:
+class TranslatingCodec(Record):
     """A `llmrouter.dialects.wire.Codec` between two different dialects."""
 
     client: Interpreter

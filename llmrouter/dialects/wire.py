@@ -6,16 +6,18 @@ both are the same, bytes pass through it untouched but for what routing must set
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol, TypeGuard, runtime_checkable
+
+from msgspec import field
 
 from llmrouter.core.capabilities import ModelFacts
 from llmrouter.core.configuration import Quirk
 from llmrouter.core.errors import AttemptError, RouterError
 from llmrouter.core.ledger import ResponseState
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import DialectName
 from llmrouter.core.upstream import Method
@@ -25,8 +27,7 @@ CostOf = Callable[[Usage], int | None]
 """Prices a usage in nano-dollars; None when the price is not known."""
 
 
-@record
-class OutgoingRequest:
+class OutgoingRequest(Record):
     """What is sent to a provider, credentials aside.
 
     ``path`` is joined to the provider's base URL.  ``losses`` names request fields that the
@@ -41,8 +42,7 @@ class OutgoingRequest:
     notes: tuple[str, ...] = ()
 
 
-@record
-class TargetFacts:
+class TargetFacts(Record):
     """What a codec may know of the target it writes for, beyond its model's name.
 
     ``provider`` says whose signed or encrypted reasoning may be sent back there.  ``reasons`` is
@@ -62,7 +62,7 @@ FORWARDED_HEADERS: Mapping[DialectName, frozenset[str]] = {
 """Which of a client's headers, in lower case, reach `ChatRequest.headers`, by its dialect."""
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)
 class Observed:
     """What a reader has seen of a reply so far.
 
@@ -87,7 +87,7 @@ class Observed:
     """The provider's terminator was seen: nothing that may follow matters."""
     skipped_events: int = 0
     """Events that could not be read and were left out."""
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = dataclasses.field(default_factory=list)
 
     def add_text(self, text: str) -> None:
         """Takes in a piece of what was said."""
@@ -174,8 +174,7 @@ class Dialect(Protocol):
         """A provider's reply with a status other than 2xx, as the facts of a failed attempt."""
 
 
-@record
-class RequestAddress:
+class RequestAddress(Record):
     """Where a client sent its request.
 
     ``path`` is the URL's, percent-decoded, with whatever prefix it had; ``query`` holds each
@@ -219,8 +218,7 @@ class CountingDialect(Protocol):
         """The reply to the client."""
 
 
-@record
-class FactsQuestion:
+class FactsQuestion(Record):
     """What is sent to learn what models can do; ``model`` where it is about one alone."""
 
     method: Method

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.routing import DialectName
 from llmrouter.core.usage import Usage
 
@@ -14,15 +14,13 @@ class BadLine(ValueError):
     """A line that cannot be understood; its text says which member is wrong, and how."""
 
 
-@record
-class NotChat:
+class NotChat(Record):
     """A line about something else than a chat request; it is passed over."""
 
     what: str
 
 
-@record
-class LoggedCall:
+class LoggedCall(Record):
     """One call.  None is what the log does not say.
 
     ``source_id`` is the log's own name of the call: what was imported once is known by it.

@@ -18,7 +18,7 @@ import orjson
 
 from llmrouter.core.ids import NODE_BITS, SEQUENCE_BITS, id_floor
 from llmrouter.core.ledger import RequestRecord
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.importing.call import BadLine, LoggedCall, NotChat, ReadLine
 from llmrouter.importing.records import Imported, record_of
 
@@ -72,8 +72,7 @@ class Tally:
             self.faults.append((line, reason))
 
 
-@record
-class Window:
+class Window(Record):
     """Calls may not come from after ``now_us``; bodies from before ``bodies_from_us`` will not
     last."""
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import orjson
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.routing import DialectName
 from llmrouter.dialects.openai.usage import read_usage
 from llmrouter.dialects.responses.usage import read_usage as read_responses_usage
@@ -42,8 +42,7 @@ _SETTINGS: Final = (
 """What a stored completion repeats of its request."""
 
 
-@record
-class _Pair:
+class _Pair(Record):
     request: Mapping[str, Any] | None
     response: Members
     dialect: DialectName

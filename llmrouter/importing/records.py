@@ -22,7 +22,7 @@ from llmrouter.core.events import (
     RequestValidated,
 )
 from llmrouter.core.ledger import RequestRecord
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import DialectName, Target
 from llmrouter.core.usage import UNKNOWN_COST, Cost, Usage
@@ -57,8 +57,7 @@ Reckon = Callable[[Target, Usage, str | None], int | None]
 """What a usage costs at a target, in nano-dollars; None when that is not known."""
 
 
-@record
-class Imported:
+class Imported(Record):
     """Everything that all records of one import share.
 
     ``provider`` is who answered where neither log nor model's name say it.  ``reckon`` prices

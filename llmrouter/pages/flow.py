@@ -8,7 +8,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.pages.figure import TOP, WIDTH, drawing, figure, label, shortened
 from llmrouter.pages.markup import element, joined
 from llmrouter.pages.series import COLOURS
@@ -22,8 +22,7 @@ _ROOM: Final = 260.0
 _LEAST_ROW: Final = 18.0
 
 
-@record
-class Link:
+class Link(Record):
     """How much went from one to the other."""
 
     source: str

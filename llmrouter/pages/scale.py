@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 
 
 def round_marks(highest: float, about: int = 4) -> list[float]:
@@ -27,8 +27,7 @@ def thinned(labels: Sequence[str], room: float, width: float = 7.0) -> set[int]:
     return set(range(0, len(labels), step))
 
 
-@record
-class Logarithmic:
+class Logarithmic(Record):
     """An axis on which each doubling takes the same room."""
 
     low: float

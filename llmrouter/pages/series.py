@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 
 COLOURS: Final = 8
 """More cannot be told apart, least of all by people who see fewer colours."""
 
 
-@record
-class Series:
+class Series(Record):
     """One value per label of its chart; None is unknown."""
 
     name: str

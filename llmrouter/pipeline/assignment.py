@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from llmrouter.core.configuration import LimitsConfig, ProviderConfig, TimeoutsConfig
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import AttemptKind, Target
 from llmrouter.core.upstream import UpstreamCall
@@ -13,8 +13,7 @@ from llmrouter.dialects.wire import Codec, Dialect, TargetFacts
 from llmrouter.pipeline.estimator import Estimator
 
 
-@record
-class Prepared:
+class Prepared(Record):
     """What every call from one dialect's clients to one target has in common, for as long as the
     configuration stays and nothing new is learned of the model.
 
@@ -30,8 +29,7 @@ class Prepared:
     report_cost: bool
 
 
-@record
-class Assignment:
+class Assignment(Record):
     """Everything that one attempt needs to know.
 
     ``deadline_us`` is when its whole time is up, in microseconds since the request was received.

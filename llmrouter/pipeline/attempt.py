@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from llmrouter.core.chat.losses import translation_header
@@ -19,6 +18,7 @@ from llmrouter.core.events import (
     AttemptStarted,
     AttemptSucceeded,
 )
+from llmrouter.core.records import replace
 from llmrouter.core.routing import AttemptOutcome
 from llmrouter.core.upstream import Take, UpstreamReply
 from llmrouter.dialects.service_tiers import tier_of_headers

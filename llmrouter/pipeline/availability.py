@@ -14,7 +14,7 @@ from llmrouter.core.clock import Clock
 from llmrouter.core.configuration import BreakerConfig
 from llmrouter.core.events import AccountLocked, AccountUnlocked, Event, TargetCooldown
 from llmrouter.core.ledger import AvailabilityRows, BreakerRow
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.routing import Refusal, Target
 from llmrouter.pipeline.exchange import Exchange
 from llmrouter.policy import breaker
@@ -33,8 +33,7 @@ class Hindrance(NamedTuple):
     wait_s: float
 
 
-@record
-class Lock:
+class Lock(Record):
     """A credential that is not used until then; ``seconds`` is how long it was locked for."""
 
     until_us: int

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Protocol
 
+from msgspec import field
+
 from llmrouter.core.configuration import BUILT_IN_CATEGORIES
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.routing import Mode
 from llmrouter.pipeline.exchange import Exchange
 from llmrouter.policy.classifier import CustomCategory, LocalClassifier
@@ -29,8 +30,7 @@ The local one is right in 97 of 100 cases above 0.8, in about 8 of 10 between 0.
 (docs/classifier.md): not worth a second's wait."""
 
 
-@record
-class Opinion:
+class Opinion(Record):
     """What a classifier says of a text: a category with its confidence (0 to 1) and evidence.
 
     ``continued``: the conversation's earlier texts settled it.

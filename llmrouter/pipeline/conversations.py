@@ -7,15 +7,14 @@ from collections import OrderedDict
 from typing import Protocol
 
 from llmrouter.core.errors import Overloaded
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.routing import Target
 
 MAX_CONVERSATIONS = 10_000
 """About 4 MB; the conversation that was silent the longest is forgotten first."""
 
 
-@record
-class ConversationState:
+class ConversationState(Record):
     """How the last answered turn of a conversation went.
 
     ``cached_tokens`` are those that the provider read from its prompt cache: what another model

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from operator import attrgetter
 from typing import Any, Final
 
 from llmrouter.core.prices import STANDARD_SERVICE, PriceCard
-from llmrouter.core.records import field_names
+from llmrouter.core.records import field_names, replace
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.usage import (
     UNKNOWN_COST,

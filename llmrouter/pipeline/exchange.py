@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import field
 
 from llmrouter.core.clock import Clock
 from llmrouter.core.errors import RouterError
 from llmrouter.core.events import Event, EventData
 from llmrouter.core.finished import StageTime, TraceContext
 from llmrouter.core.ledger import BreakerRow, RequestRecord, ResponseState
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import Classification, Decision, Ending, Purpose, Target
 from llmrouter.core.upstream import Take
@@ -22,8 +24,7 @@ from llmrouter.policy.envelope import Authored
 from llmrouter.policy.table import Resolution, RoutingTable
 
 
-@record
-class Caller:
+class Caller(Record):
     """Who asks, and what they sent around the body.  Header names are in lower case.
 
     ``provider`` is the one that the address names, which then answers alone; ``counts``: tokens
@@ -63,8 +64,7 @@ class Relay(Protocol):
         """Stops the stream and accounts for what had arrived; after the end it does nothing."""
 
 
-@record
-class Reply:
+class Reply(Record):
     """What the client gets: a whole body, or a relay that still runs."""
 
     status: int

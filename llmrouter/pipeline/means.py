@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field
 
-from llmrouter.core.records import record
+from msgspec import field
+
+from llmrouter.core.records import Record
 from llmrouter.core.routing import AttemptKind
 from llmrouter.pipeline.assigning import Assigner
 from llmrouter.pipeline.availability import Availability
@@ -19,8 +20,7 @@ Chance = Callable[[], float]
 """A number between 0 and 1, for jitter."""
 
 
-@record
-class Means:
+class Means(Record):
     """Everything that a request's way through its candidates needs beside the request.
 
     ``kind`` is what its attempts are booked as.

@@ -14,7 +14,7 @@ from typing import Any
 
 from llmrouter.core.configuration import BreakerConfig, TimeoutsConfig
 from llmrouter.core.errors import AttemptError, RouterError
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import DialectName, Mode, Target
 from llmrouter.dialects.documents import read_json, write_document
@@ -44,8 +44,7 @@ NOT_FOR_TEXT = frozenset({"tools"})
 """Categories that follow from a request's shape, not from its text."""
 
 
-@record
-class Asked:
+class Asked(Record):
     """Whom a `ModelClassifier` asks.  ``model`` is a name as a client would send it."""
 
     mode: Mode

@@ -6,14 +6,13 @@ import asyncio
 from collections.abc import Iterator
 
 from llmrouter.core.errors import Overloaded
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.pipeline.exchange import Exchange
 
 DRAIN_RETRY_AFTER_S = 2.0
 
 
-@record
-class Drained:
+class Drained(Record):
     """How a drain went: exchanges that ended by themselves, and those that were cut."""
 
     drained: int

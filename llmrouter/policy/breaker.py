@@ -11,7 +11,6 @@ return a `Transition`: the next state and the events that tell of it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Final, Literal, NamedTuple
 
 from llmrouter.core.configuration import BreakerConfig
@@ -21,7 +20,7 @@ from llmrouter.core.events import (
     BreakerOpened,
     BreakerReset,
 )
-from llmrouter.core.records import record
+from llmrouter.core.records import Record, replace
 
 Position = Literal["closed", "open", "half_open"]
 Signal = Literal["too_many_failures", "permit_taken", "success", "failure", "released", "reset"]
@@ -51,8 +50,7 @@ LOAD_CLAMP_S: Final = 300.0
 WAIT_SHOWN_S: Final = 5.0  # clients honour Retry-After in full and multiply it by own retries
 
 
-@record
-class Permit:
+class Permit(Record):
     """The right of one request to probe, from ``taken_us`` on; it lapses by itself at
     ``until_us``, and when the clock is set back past its taking."""
 
@@ -61,8 +59,7 @@ class Permit:
     until_us: int
 
 
-@record
-class BreakerState:
+class BreakerState(Record):
     """Where a target's breaker stands.
 
     ``failures`` counts consecutive counted failures, one per request.  The window holds the

@@ -28,7 +28,7 @@ from llmrouter.core.configuration import (
     read_document,
 )
 from llmrouter.core.errors import ConfigurationInvalid, FieldError
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.routing import DialectName, Mode
 from llmrouter.policy.keywords import load_weights
 from llmrouter.policy.references import check_references
@@ -46,8 +46,7 @@ _NEEDED: Final = {"providers": "base_url", "categories": "models", "combos": "mo
 """What an entry cannot do without."""
 
 
-@record
-class Change:
+class Change(Record):
     """One difference between two documents; None stands for "not there"."""
 
     path: str

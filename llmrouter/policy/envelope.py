@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final, Literal
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.requests import Turn
 
 EARLIER_KEPT: Final = 3
@@ -33,8 +33,7 @@ SYSTEM_READ: Final = 2000
 """Characters at the beginning of the system prompt in which an agent introduces itself."""
 
 
-@record
-class Authored:
+class Authored(Record):
     """What the person wrote last, and what surrounds it.
 
     ``earlier`` are their texts before, oldest first.  ``agent`` is the client that it looks like,
@@ -56,8 +55,7 @@ class Authored:
         return self.earlier[0] if self.earlier else self.text
 
 
-@record
-class Block:
+class Block(Record):
     """A known wrapping between two marks: cut out, or (``keeps``) all but its content cut away.
 
     Without its second mark it is left alone, or (``open_ended``) reaches to the end.
@@ -70,8 +68,7 @@ class Block:
     open_ended: bool = False
 
 
-@record
-class Trace:
+class Trace(Record):
     """A known wrapping without marks of its own; ``needle`` stands in every text that has it."""
 
     agent: str
@@ -79,8 +76,7 @@ class Trace:
     pattern: re.Pattern[str]
 
 
-@record
-class MachineMessage:
+class MachineMessage(Record):
     """A user message that no person wrote: a tool's result in disguise, or a note between turns."""
 
     agent: str | None
@@ -226,8 +222,7 @@ _ANY_MACHINE_MESSAGE_OR_QUOTED: Final = re.compile(
 )
 
 
-@record
-class _Opened:
+class _Opened(Record):
     """A user message out of its envelope."""
 
     text: str

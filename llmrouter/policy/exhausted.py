@@ -12,7 +12,7 @@ from llmrouter.core.errors import (
     RouterError,
     UpstreamRefused,
 )
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.routing import Candidate, Refusal, Target
 from llmrouter.policy.breaker import WAIT_SHOWN_S
 from llmrouter.policy.failures import Reason, Verdict
@@ -36,8 +36,7 @@ _STATUSES: Final[Mapping[Reason, int]] = {
 }
 
 
-@record
-class FailedAttempt:
+class FailedAttempt(Record):
     """One attempt as the client may know of it.
 
     ``message``, ``error_type``, ``code`` and ``param`` are the provider's own, already redacted.
@@ -52,8 +51,7 @@ class FailedAttempt:
     param: str | None = None
 
 
-@record
-class _Meaning:
+class _Meaning(Record):
     """What a refusal without any attempt comes to: a status, and words for it."""
 
     status: int

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from typing import Final, Literal
 
 from llmrouter.core.errors import AttemptError, ErrorClass, FaultKind, Phase
-from llmrouter.core.records import record
+from llmrouter.core.records import Record, replace
 from llmrouter.core.routing import Need
 from llmrouter.policy.waits import default_wait_s, requested_wait_s
 
@@ -53,8 +52,7 @@ WORDS_READ: Final = 300
 client must not be able to talk us into locking an account."""
 
 
-@record
-class Verdict:
+class Verdict(Record):
     """What to do after a failed attempt.
 
     ``counted``: the breaker counts it.  ``retry_same`` and ``next_target`` are permissions, which
@@ -77,8 +75,7 @@ class Verdict:
     wait_named: bool = False
 
 
-@record
-class Rule:
+class Rule(Record):
     """A row of the table: its conditions, all of which must hold, and its verdict.
 
     ``says`` is searched in the provider's type, code and message; ``asks_to_wait`` wants a
@@ -106,8 +103,7 @@ class Rule:
         return self.says is None or self.says.search(fault.words) is not None
 
 
-@record
-class _Fault:
+class _Fault(Record):
     """An `AttemptError` as the table reads it."""
 
     kind: FaultKind

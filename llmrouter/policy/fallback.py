@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from typing import Final, Literal
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.routing import Refusal, Target
 from llmrouter.policy.failures import Verdict
 
@@ -28,8 +28,7 @@ RETRY_WAIT_S: Final = (0.05, 0.25)
 MAX_RATE_WAIT_S: Final = 2.0  # a last target's Retry-After is waited for up to here
 
 
-@record
-class Try:
+class Try(Record):
     """Send to this target as attempt ``n``, after ``wait_s``.
 
     ``after`` is the target that failed before, ``because`` its reason; both None on the first try
@@ -48,8 +47,7 @@ class Try:
         return self.after is not None and self.after == self.target
 
 
-@record
-class Failed:
+class Failed(Record):
     """The attempt failed.
 
     ``remaining_s`` is what is left of the request's time; ``may_retry`` that the target's retry
@@ -62,15 +60,13 @@ class Failed:
     jitter: float = 0.0
 
 
-@record
-class PassedOver:
+class PassedOver(Record):
     """Nothing was sent: the target became unusable since it was chosen (no permit, locked)."""
 
     refused: Refusal
 
 
-@record
-class PlanEnd:
+class PlanEnd(Record):
     """Why nothing more is tried; ``passed_over`` are targets that the plan left out, with why."""
 
     reason: Literal["exhausted", "final", "deadline", "attempts", "budget"]

@@ -11,12 +11,14 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import resources
 from typing import Final
 
+from msgspec import field
+
 from llmrouter.core.configuration import BUILT_IN_CATEGORIES
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.policy.structure import STRUCTURE
 
 HEAD_CHARACTERS: Final = 2500
@@ -49,8 +51,7 @@ Votes = tuple[tuple[str, float], ...]
 """Categories with the weight that speaks for each."""
 
 
-@record
-class Weights:
+class Weights(Record):
     """The built-in list: the weight of each keyword by category, and phrases that mean nothing
     though their words do."""
 
@@ -62,8 +63,7 @@ class Weights:
         return tuple(self.by_category.get(category, ()))
 
 
-@record
-class KeywordResult:
+class KeywordResult(Record):
     """What the words say: no category when they say nothing.
 
     ``confidence`` is between 0 and 1; ``evidence`` lists what spoke for the category, the

@@ -10,7 +10,7 @@ from typing import Final
 
 from llmrouter.core.configuration import ProviderConfig, RouterConfig
 from llmrouter.core.errors import ConfigurationInvalid, FieldError
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 
 CLASSIFIED_NAMES: Final = frozenset({"", "auto", "router", "router/router"})
 """What a client sends as ``model`` to leave the choice to us."""
@@ -26,8 +26,7 @@ OPENROUTER: Final = "openrouter"
 """The provider of ids without a known provider: it serves everybody's models under their names."""
 
 
-@record
-class _Wildcard:
+class _Wildcard(Record):
     pattern: str
     regex: re.Pattern[str]
     target: str

@@ -7,7 +7,7 @@ from typing import Final, Generic, TypeVar
 
 from llmrouter.core.capabilities import NOTHING_LEARNED, Learned, Provenance
 from llmrouter.core.configuration import ModelConfig, ProviderConfig
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import Candidate, Need, Refusal, Target
 from llmrouter.policy.token_counts import count_by_length
@@ -31,8 +31,7 @@ BECAUSE: Final[Mapping[Provenance, str | None]] = {
 T = TypeVar("T", bool, int)
 
 
-@record
-class Known(Generic[T]):
+class Known(Record, Generic[T]):
     """A fact about a model, and who says it."""
 
     value: T

@@ -11,10 +11,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Final
 
 from llmrouter.core.prices import ANY_MODEL, PriceCard, PriceOrigin
+from llmrouter.core.records import replace
 from llmrouter.core.routing import Target
 
 _RANKS: Final[Mapping[PriceOrigin, int]] = {

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Literal
 
 from llmrouter.core.prices import PriceCard
-from llmrouter.core.records import record
+from llmrouter.core.records import Record, replace
 from llmrouter.core.routing import Target
 from llmrouter.policy.price_book import PriceBook
 from llmrouter.policy.price_sources.found import Skipped
@@ -17,16 +16,14 @@ StatedBy = Literal["manual", "import"]
 """Who states prices: a person, or a source that is imported."""
 
 
-@record
-class PriceChange:
+class PriceChange(Record):
     """A new card, and the one that counted before; None where there was no price."""
 
     after: PriceCard
     before: PriceCard | None
 
 
-@record
-class PriceChanges:
+class PriceChanges(Record):
     """What is new, how many prices are as before, and what is left alone and why."""
 
     added: tuple[PriceChange, ...]

@@ -9,7 +9,7 @@ from typing import Final
 
 from llmrouter.core.configuration import RouteConfig, RouterConfig, nearest
 from llmrouter.core.errors import ConfigurationInvalid, FieldError
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.routing import DialectName
 from llmrouter.policy.names import CLASSIFIED_NAMES, OPENROUTER, Aliases, ModelNames
 
@@ -21,8 +21,7 @@ _SLIP_SIMILARITY: Final = 0.8
 _VENDORS_LIKE_PROVIDERS: Final = frozenset({"mistralai", "x-ai"})
 
 
-@record
-class _Names:
+class _Names(Record):
     """Everything that a name in the configuration may stand for."""
 
     config: RouterConfig

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 
 
-@record
-class Judged:
+class Judged(Record):
     """One classified text with its label; ``also`` are categories that are right, too."""
 
     category: str | None
@@ -17,8 +16,7 @@ class Judged:
     also: tuple[str, ...] = ()
 
 
-@record
-class CategoryScore:
+class CategoryScore(Record):
     """Of one category: how often it was the label, how often it was answered, how often both."""
 
     rows: int
@@ -36,8 +34,7 @@ class CategoryScore:
         return self.right / self.rows if self.rows else None
 
 
-@record
-class Score:
+class Score(Record):
     """The whole table.  ``accuracy`` counts the label alone, over rows with one right answer
     (``strict_rows``); ``lenient_accuracy`` takes every acceptable category, over all rows."""
 

@@ -7,10 +7,10 @@ somebody took it back by hand.  An account is locked or not as was said last.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from llmrouter.core.ledger import AccountLockRow, BreakerRow, CooldownRow
+from llmrouter.core.records import replace
 from llmrouter.policy.breaker import CLOSED, BreakerState, has_probe
 
 

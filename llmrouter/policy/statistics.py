@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from statistics import NormalDist
 from typing import Final, NamedTuple
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 
 CONFIDENCE: Final = 0.95
 Z: Final = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
@@ -26,8 +26,7 @@ EXPECTED_AT_LEAST: Final = 5.0
 """A chi-square test holds where every expected count is at least this (Cochran's rule)."""
 
 
-@record
-class Estimate:
+class Estimate(Record):
     """A figure from ``n`` observations; a bound that so few cannot give is None."""
 
     value: float
@@ -37,8 +36,7 @@ class Estimate:
     method: str
 
 
-@record
-class Difference:
+class Difference(Record):
     """How far a figure moved; None where one of the two intervals is open."""
 
     value: float
@@ -109,8 +107,7 @@ def difference(before: Estimate | None, after: Estimate | None) -> Difference | 
     return Difference(value, value - below, value + above)
 
 
-@record
-class MixtureTest:
+class MixtureTest(Record):
     """How two mixtures differ: ``distance`` is the total variation (0 the same, 1 disjoint), the
     share of one that would have to change to become the other; ``p`` is the chi-square test's
     chance of such a difference where there is none, None when there was too little to test.

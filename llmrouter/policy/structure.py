@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 
 
-@record
-class Mark:
+class Mark(Record):
     """A visible structure, the category it speaks for, and how loudly.
 
     Most texts have none, and say so quickly: one of ``words`` must stand in the text (of a pattern

@@ -23,7 +23,7 @@ from llmrouter.core.configuration import (
 )
 from llmrouter.core.errors import FieldError, InvalidRequest, MalformedRequest, NotFound
 from llmrouter.core.prices import PriceCard
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.routing import ResolvedBy, Target
 from llmrouter.policy.keywords import KeywordClassifier, load_weights
 from llmrouter.policy.names import (
@@ -45,8 +45,7 @@ OURS: Final = "llmrouter"
 _Section = TypeVar("_Section", BreakerConfig, TimeoutsConfig, LimitsConfig)
 
 
-@record
-class Resolution:
+class Resolution(Record):
     """What a client's ``model`` means: a route, pinned targets, or (neither) to be classified."""
 
     route: str | None
@@ -54,8 +53,7 @@ class Resolution:
     resolved_by: ResolvedBy
 
 
-@record
-class ListedModel:
+class ListedModel(Record):
     """A name that a client may send, for the list of models."""
 
     id: str
@@ -63,8 +61,7 @@ class ListedModel:
     context_tokens: int | None = None
 
 
-@record
-class Terms:
+class Terms(Record):
     """What holds for a target on a route, with everybody's word in it.
 
     ``drain_s`` is how long it is read on once the client has left; ``provider_attempts`` the most

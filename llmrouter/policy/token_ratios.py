@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.policy.token_counts import ContentKind
 
 RatioKind = ContentKind | Literal["output"]
@@ -21,8 +21,7 @@ _LEAST: Final = 0.2
 _MOST: Final = 5.0
 
 
-@record
-class LearntRatio:
+class LearntRatio(Record):
     """What was counted and what was reported of one model and kind of content, in tokens."""
 
     model: str

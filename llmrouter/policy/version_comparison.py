@@ -8,10 +8,11 @@ that the configuration did it: where the traffic itself was another, that is sai
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Final, Literal
 
-from llmrouter.core.records import record
+from msgspec import field
+
+from llmrouter.core.records import Record
 from llmrouter.policy.statistics import (
     ORDER_STATISTICS,
     Difference,
@@ -48,16 +49,14 @@ TRAFFIC: Final[Mapping[str, str]] = {
 """What a configuration does not choose: each dimension of the traffic, in words."""
 
 
-@record
-class Count:
+class Count(Record):
     """``hits`` of ``n``."""
 
     hits: int
     n: int
 
 
-@record
-class Sums:
+class Sums(Record):
     """What a mean needs; ``unknown`` were left out."""
 
     n: int
@@ -66,8 +65,7 @@ class Sums:
     unknown: int = 0
 
 
-@record
-class Quantile:
+class Quantile(Record):
     """An observed quantile and its interval's bounds, in microseconds; see `quantile_ranks`."""
 
     n: int
@@ -76,8 +74,7 @@ class Quantile:
     high_us: int | None
 
 
-@record
-class VersionOutcome:
+class VersionOutcome(Record):
     """What the ledger says of one version's live requests.
 
     ``shares``, ``quantiles`` and ``traffic`` are by name; a mixture counts requests by kind.
@@ -97,8 +94,7 @@ class VersionOutcome:
     sampled: int | None = None
 
 
-@record
-class Figure:
+class Figure(Record):
     """One figure before and after; None where there was nothing to measure."""
 
     name: str
@@ -111,8 +107,7 @@ class Figure:
         return difference(self.before, self.after)
 
 
-@record
-class Shift:
+class Shift(Record):
     """One dimension of the traffic in which the two versions' requests differ.
 
     ``kind`` is what moved most, from the share ``before`` to ``after``.
@@ -140,8 +135,7 @@ class Shift:
         )
 
 
-@record
-class Comparison:
+class Comparison(Record):
     """Two versions' outcomes side by side."""
 
     before: VersionOutcome

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from llmrouter.core.records import record
+from llmrouter.core.records import Record, replace
 from llmrouter.core.replay import LoggedRequest
 from llmrouter.pipeline.ports import ResponseStates
 from llmrouter.policy.classifier import LocalClassifier
@@ -24,8 +22,7 @@ from llmrouter.replay.versions import RanWith, reads_alike
 from llmrouter.replay.world import World
 
 
-@record
-class Again:
+class Again(Record):
     """What was decided then, and what would be; or why nothing can be said.  ``body`` is what was
     decided on."""
 

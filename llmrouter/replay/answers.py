@@ -12,7 +12,7 @@ from llmrouter.core.chat.losses import Losses
 from llmrouter.core.chat.parts import Refusal, Text, ToolCall
 from llmrouter.core.chat.prompt import ChatPrompt, JsonObject, JsonSchema, Tool
 from llmrouter.core.errors import AttemptError
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.requests import ChatRequest
 from llmrouter.dialects.framing import Frame, Framer
 from llmrouter.dialects.interpreter import ReplyContext, ReplyDecoder
@@ -21,16 +21,14 @@ from llmrouter.dialects.registry import INTERPRETERS
 MAX_REPLY_BYTES: Final = 64 * 2**20
 
 
-@record
-class AskedTool:
+class AskedTool(Record):
     """A tool call: its name, and its arguments as the model wrote them."""
 
     name: str
     arguments: str
 
 
-@record
-class Answer:
+class Answer(Record):
     """What came back."""
 
     text: str
@@ -38,8 +36,7 @@ class Answer:
     finish_reason: str
 
 
-@record
-class Checks:
+class Checks(Record):
     """What can be said of an answer without reading it; None where there was nothing to check.
 
     ``unknown_tools`` are none of the request's; ``bad_arguments`` says of each call whose

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from llmrouter.core.errors import ConfigurationInvalid, FieldError, NotFound
 from llmrouter.core.ledger import ConfigurationVersion
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.replay import ReplayAsked, ReplayRow, ReplayWindow
 from llmrouter.pipeline.ports import Keyring
 from llmrouter.policy.price_book import PriceBook
@@ -33,8 +33,7 @@ class PriceLog(Protocol):
         """The prices of all times."""
 
 
-@record
-class Replays:
+class Replays(Record):
     """What replays are made with."""
 
     log: Log

@@ -7,7 +7,6 @@ Processes of one database share what they find out, a moment later.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from llmrouter.core.configuration import BreakerConfig
@@ -21,6 +20,7 @@ from llmrouter.core.events import (
     ServerStarted,
     TargetCooldown,
 )
+from llmrouter.core.records import replace
 from llmrouter.core.replay import PastAttempt, PastEvent
 from llmrouter.core.routing import Refusal, Target
 from llmrouter.pipeline.availability import AccountKey, Hindrance

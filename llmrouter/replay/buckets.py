@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from operator import mul
 from typing import Final
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 
 BUCKETS: Final = 128
 REPLICATES: Final = 400
@@ -22,8 +22,7 @@ Weights = Sequence[int]
 """How often each bucket was drawn in one replicate."""
 
 
-@record
-class Interval:
+class Interval(Record):
     """A figure with its 95 % bootstrap interval."""
 
     value: float

@@ -13,7 +13,7 @@ from typing import Any
 from llmrouter.core.configuration import RouterConfig, nearest
 from llmrouter.core.errors import ConfigurationInvalid, FieldError
 from llmrouter.core.ledger import ConfigurationVersion
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.policy.seeds import as_document
 from llmrouter.policy.table import RoutingTable, compile_table
 
@@ -26,8 +26,7 @@ _REMOVABLE = frozenset({"providers", "categories", "combos", "aliases", "models"
 """Sections whose entries `null` removes; a price of `null` is one that is not known."""
 
 
-@record
-class Change:
+class Change(Record):
     """One value that a candidate sets: a path into the document, and JSON; None removes an entry
     that has a name of its own."""
 
@@ -39,8 +38,7 @@ class Change:
         return f"{'.'.join(self.path)}={json.dumps(self.value, ensure_ascii=False)}"
 
 
-@record
-class Candidate:
+class Candidate(Record):
     """A configuration to try.  ``base_version`` is the version that it was made from."""
 
     table: RoutingTable

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from llmrouter.core.ids import show_id
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.replay import LoggedAttempt, LoggedRequest, ReplayWindow
 from llmrouter.core.routing import Target
 from llmrouter.core.usage import BILLED_CLASSES, INPUT_CLASSES, OUTPUT_CLASSES, Usage
@@ -33,8 +33,7 @@ Progress = Callable[[int, int], None]
 """Told how many of how many requests are done."""
 
 
-@record
-class Differs:
+class Differs(Record):
     """A request that came out otherwise."""
 
     request_id: int

@@ -16,7 +16,7 @@ from llmrouter.core.events import (
     RequestValidated,
     RouteSelected,
 )
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.replay import LoggedRequest
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import Classification, Decision, Mode
@@ -47,8 +47,7 @@ _ADDRESSED: Final[Mapping[str, AddressedDialect]] = {
 _SESSION_HEADER: Final = "x-session-id"
 
 
-@record
-class Decided:
+class Decided(Record):
     """What was decided, or would have been; ``error`` is the code of a refusal."""
 
     category: str | None = None
@@ -64,8 +63,7 @@ class Decided:
         return tuple(name for name, refused in self.candidates if refused is None)
 
 
-@record
-class Repeated:
+class Repeated(Record):
     """A logged request, decided again.  ``selected`` is the event that tells of the decision, with
     which a live replay asks a provider."""
 

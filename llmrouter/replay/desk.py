@@ -18,6 +18,7 @@ from typing import Any, Final
 import orjson
 
 from llmrouter.core.errors import Conflict, NotFound
+from llmrouter.core.records import plain
 from llmrouter.core.replay import (
     STALE_US,
     LiveAsked,
@@ -245,5 +246,5 @@ def _check_silent(row: ReplayRow, now_us: int) -> None:
 
 
 def _print(document: object) -> None:
-    sys.stdout.buffer.write(orjson.dumps(document) + b"\n")
+    sys.stdout.buffer.write(orjson.dumps(document, plain) + b"\n")
     sys.stdout.buffer.flush()

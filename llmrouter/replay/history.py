@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from llmrouter.core.ids import id_floor
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.replay import PastAnswer, ReplayWindow
 from llmrouter.policy.statistics import Estimate, share
 from llmrouter.replay.buckets import ONCE, Sum, Weights, bucket_of
@@ -79,8 +79,7 @@ class Fared:
         return share(ok, ok + bad)
 
 
-@record
-class Ratio:
+class Ratio(Record):
     """How many tokens one model takes for what another takes one for; ``n`` answers of the one
     with fewer."""
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from llmrouter.core.capabilities import Learned, ModelFacts
+from llmrouter.core.records import replace
 from llmrouter.core.routing import Need, Refusal, Target
 from llmrouter.pipeline.ports import Keyring
 from llmrouter.policy.needs import BECAUSE, REFUSED_FOR, key_variable

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from llmrouter.core.ledger import RequestRow
-from llmrouter.core.records import record
+from llmrouter.core.records import Record, replace
 from llmrouter.core.replay import LoggedRequest, ReplayResult, ReplayWindow
 from llmrouter.core.routing import Target
 from llmrouter.replay.again import Again, DecidesAgain
@@ -52,8 +52,7 @@ class Progress:
     budget_is_spent: bool = False
 
 
-@record
-class LiveMeans:
+class LiveMeans(Record):
     """What one live replay is carried out with; ``world`` is the past, before its first request."""
 
     log: Log

@@ -13,7 +13,7 @@ from llmrouter.core.errors import NotFound
 from llmrouter.core.ids import RequestIds
 from llmrouter.core.latency import Tail
 from llmrouter.core.ledger import AvailabilityRows, RequestRow
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.replay import ReplayAsked, ReplayRow
 from llmrouter.core.routing import AttemptKind, Target
 from llmrouter.dialects.registry import DIALECTS, codec
@@ -93,8 +93,7 @@ class LiveStore(Protocol):
         """Which process of the ledger's we are."""
 
 
-@record
-class LiveReplays:
+class LiveReplays(Record):
     """What live replays are made with."""
 
     replays: Replays

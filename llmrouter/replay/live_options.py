@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
 from typing import Any, Final
 
 from llmrouter.core.errors import FieldError, InvalidRequest
-from llmrouter.core.records import record
+from llmrouter.core.records import Record, as_mapping, replace
 from llmrouter.core.replay import MAX_OUTPUT_TOKENS, Baseline, LiveAsked, ReplayWindow
 from llmrouter.core.usage import nusd_from_usd
 
@@ -18,8 +17,7 @@ _UNBOUNDED: Final = FieldError(
 )
 
 
-@record
-class LiveOptions:
+class LiveOptions(Record):
     """How a live replay goes.
 
     ``max_requests`` counts requests that are sent.  Without ``sends_unchanged`` only those whose
@@ -39,8 +37,7 @@ class LiveOptions:
     allows_unknown_prices: bool = False
 
 
-@record
-class LiveOrder:
+class LiveOrder(Record):
     """A live replay as it was asked for; it is kept as the replay's options."""
 
     window: ReplayWindow
@@ -49,7 +46,7 @@ class LiveOrder:
     @property
     def document(self) -> dict[str, Any]:
         """As JSON."""
-        return {"window": asdict(self.window), "live": asdict(self.options)}
+        return {"window": as_mapping(self.window), "live": as_mapping(self.options)}
 
     def going_on(self, options: LiveOptions) -> LiveOrder:
         """How it goes on: how much and how fast may be another; what is sent and compared stays.

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any, Literal
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record, as_mapping
 from llmrouter.core.replay import ReplayWindow
 
 Breakers = Literal["then", "ignore"]
@@ -16,8 +15,7 @@ Prices = Literal["then", "today"]
 """At which prices both sides are counted: those of the requests, or the candidate's own."""
 
 
-@record
-class ReplayOptions:
+class ReplayOptions(Record):
     """Which requests, and what counts."""
 
     window: ReplayWindow
@@ -26,7 +24,9 @@ class ReplayOptions:
 
     def document(self) -> dict[str, Any]:
         """As it is kept."""
-        window = {name: value for name, value in asdict(self.window).items() if value is not None}
+        window = {
+            name: value for name, value in as_mapping(self.window).items() if value is not None
+        }
         return {"window": window, "breakers": self.breakers, "prices": self.prices}
 
 

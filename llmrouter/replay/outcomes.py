@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.replay import LoggedAttempt, LoggedRequest
 from llmrouter.core.routing import Target
 
@@ -17,8 +17,7 @@ _ANSWERING = ("chat", "hedge")
 _MOVED_ON = ("failed",)
 
 
-@record
-class Expected:
+class Expected(Record):
     """Who would have answered.  ``as_then`` is the attempt that was really made with it;
     ``failed`` are those that would have failed before, as they did then.  ``waited_us`` is how
     long it would have waited for room, as it did then; ``passed_over`` that it found none."""

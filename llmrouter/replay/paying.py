@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+from llmrouter.core.records import replace
 from llmrouter.core.replay import LoggedRequest, ReplayResult
 from llmrouter.core.routing import Target
 from llmrouter.pipeline.exchange import Exchange

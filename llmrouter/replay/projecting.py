@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import Any, NamedTuple
 
+from msgspec import field
+
 from llmrouter.core.prices import PriceCard
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.replay import LoggedAttempt, LoggedRequest, ReplayResult
 from llmrouter.core.routing import Target
 from llmrouter.core.usage import Usage
@@ -37,8 +38,7 @@ class Timing(NamedTuple):
     elsewhere: bool
 
 
-@record
-class Projector:
+class Projector(Record):
     """Projects results under a candidate, from the history of a window.
 
     With ``prices_at_us`` both sides are counted at the prices of that moment (wall clock), else

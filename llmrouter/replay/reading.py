@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from heapq import nsmallest
 from typing import Final
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.replay import LoggedRequest, ReplayWindow
 from llmrouter.replay.ports import Log
 from llmrouter.replay.world import Due, World
@@ -20,8 +20,7 @@ _IDS_AT_ONCE: Final = 20_000
 _MASK: Final = (1 << 64) - 1
 
 
-@record
-class Read:
+class Read(Record):
     """A request at the moment of its decision, and its body; None when that is not kept.
 
     ``settled``: an interrupted replay has a result for it already; the body is not read then.

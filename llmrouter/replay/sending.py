@@ -12,7 +12,7 @@ from llmrouter.core.configuration import BreakerConfig
 from llmrouter.core.events import RequestClassified
 from llmrouter.core.ids import RequestIds
 from llmrouter.core.ledger import RequestRow
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import DialectName, Target
 from llmrouter.core.upstream import Take
@@ -132,8 +132,7 @@ class _AsDecided:
         exchange.emit(selected)
 
 
-@record
-class Sent:
+class Sent(Record):
     """What became of one request; ``row`` is its row in the ledger.
 
     ``request`` is None when it could not be read; ``reply`` is empty when nothing was sent.
@@ -147,8 +146,7 @@ class Sent:
     was_sent: bool
 
 
-@record
-class Letter:
+class Letter(Record):
     """What is sent: a body in its dialect, under a configuration; ``provider`` where the address
     named one, ``decided`` where it is settled already whom to ask."""
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, cast
 
 import orjson
 
 from llmrouter.core.events import RequestReceived
-from llmrouter.core.records import record
+from llmrouter.core.records import Record, replace
 from llmrouter.core.replay import ReplayResult
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import DialectName
@@ -23,16 +22,14 @@ from llmrouter.replay.paying import Case, OverBudget, Payer
 from llmrouter.replay.sending import Letter, Sent
 
 
-@record
-class Stages:
+class Stages(Record):
     """The call stage for answers, and the one that books its attempts as a judge's."""
 
     answer: Stage
     judge: Stage
 
 
-@record
-class Tables:
+class Tables(Record):
     """The configuration that is tried, and the running one, under which the old targets and the
     judge are asked."""
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from llmrouter.core.events import BreakerHalfOpened, ServerStarted, TargetCooldown
 from llmrouter.core.ids import id_floor
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.replay import LoggedRequest, PastAttempt, PastEvent, PastTurn
 from llmrouter.core.routing import Target
 from llmrouter.pipeline.ports import Keyring
@@ -35,8 +35,7 @@ _Happening = tuple[int, int, Callable[[], None] | LoggedRequest]
 """When something happened, and its place among what happened at the same time."""
 
 
-@record
-class Due:
+class Due(Record):
     """A request at the moment of its decision."""
 
     logged: LoggedRequest

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.usage import nusd_from_usd
 from llmrouter.reports.invoice_shapes import SHAPES, InvoiceMeasure, Shape, shape_of
 
@@ -32,8 +32,7 @@ class InvoiceUnreadable(ValueError):
     """The file is no invoice that we can read; the text says where, and what to do."""
 
 
-@record
-class Invoice:
+class Invoice(Record):
     """What a vendor says: sums by day (UTC) and model, of the measures that its file has."""
 
     shape: Shape

@@ -6,10 +6,11 @@ Seen in exports that people published; docs/reports.md says where each is downlo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Final, Literal, get_args
 
-from llmrouter.core.records import record
+from msgspec import field
+
+from llmrouter.core.records import Record
 
 InvoiceMeasure = Literal["cost_usd", "requests", "input_tokens", "output_tokens"]
 """What is compared with the ledger."""
@@ -17,8 +18,7 @@ InvoiceMeasure = Literal["cost_usd", "requests", "input_tokens", "output_tokens"
 INVOICE_MEASURES: Final[tuple[InvoiceMeasure, ...]] = get_args(InvoiceMeasure)
 
 
-@record
-class Shape:
+class Shape(Record):
     """A kind of CSV file.
 
     ``measures`` names the columns that are added up for each; ``marks`` are columns that together

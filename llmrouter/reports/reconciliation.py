@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Final, Literal
 
 from llmrouter.core.days import DaySpan
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.usage import usd_from_nusd
 from llmrouter.reports.invoice import ALL_MODELS, Amounts, Invoice, Line, plain_model
 from llmrouter.reports.invoice_shapes import InvoiceMeasure
@@ -21,8 +21,7 @@ BILLED_OUTCOMES: Final = frozenset({"succeeded", "interrupted", "cancelled"})
 """Calls that vendors count: the others they refused, or never saw."""
 
 
-@record
-class Tolerance:
+class Tolerance(Record):
     """What is still the same: a share of the invoice's amount, or so many nano-dollars."""
 
     share: Decimal
@@ -34,8 +33,7 @@ class Tolerance:
         return abs(invoiced - booked) <= max(Decimal(least), abs(invoiced) * self.share)
 
 
-@record
-class Difference:
+class Difference(Record):
     """One amount of one day and model that is not the same on both sides.
 
     ``unknown_costs`` counts the ledger's calls whose cost is not in ``booked``.
@@ -55,8 +53,7 @@ class Difference:
         return "not on the invoice" if self.invoiced is None else "differs"
 
 
-@record
-class Reconciliation:
+class Reconciliation(Record):
     """The outcome: how many lines were held against each other, what differs, and the totals."""
 
     invoice: Invoice

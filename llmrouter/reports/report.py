@@ -8,7 +8,7 @@ from typing import Final, Literal, get_args
 from markupsafe import Markup
 
 from llmrouter.core.days import DaySpan
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 
 ReportKind = Literal["costs", "latency", "errors", "categories", "savings"]
 
@@ -26,8 +26,7 @@ Value = str | int | float | None
 Row = tuple[Value, ...]
 
 
-@record
-class Column:
+class Column(Record):
     """``name`` carries the unit and is for programs, ``title`` is for people.
 
     A column that is ``for_programs`` is left out where people read.
@@ -39,8 +38,7 @@ class Column:
     for_programs: bool = False
 
 
-@record
-class Table:
+class Table(Record):
     """Rows under their columns; ``total`` sums up what can be summed up."""
 
     name: str
@@ -50,8 +48,7 @@ class Table:
     total: Row | None = None
 
 
-@record
-class Report:
+class Report(Record):
     """Tables, the notes without which they would mislead, and charts for a page."""
 
     kind: ReportKind
@@ -69,8 +66,7 @@ class Report:
         return not any(table.rows for table in self.tables)
 
 
-@record
-class Question:
+class Question(Record):
     """What a report is asked for; ``baseline`` is the model that savings are held against."""
 
     span: DaySpan

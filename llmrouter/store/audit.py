@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Table, func, select
 from llmrouter.core.events import Event, read_event
 from llmrouter.core.ids import id_floor, show_id
 from llmrouter.core.ledger import AttemptRow, RequestRow
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.policy.fold import fold_request
 from llmrouter.store import schema
 from llmrouter.store.expiry import removed_before
@@ -36,8 +36,7 @@ MOST_DIFFERENCES: Final = 100
 _DAY_US: Final = 86_400_000_000
 
 
-@record
-class Difference:
+class Difference(Record):
     """``where`` is a request, an attempt or a row of sums; ``found`` is what the ledger says and
     ``expected`` what follows from what is below it."""
 
@@ -47,8 +46,7 @@ class Difference:
     expected: object
 
 
-@record
-class Audit:
+class Audit(Record):
     """What was compared, and the first differences of all that were ``counted``."""
 
     requests: int

@@ -7,15 +7,14 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.store import migrate
 from llmrouter.store.claim import claim
 from llmrouter.store.engine import DatabaseAddress, explained, open_for_writing
 from llmrouter.store.errors import DatabaseInUse, DatabaseTooNew, DatabaseUnwritable
 
 
-@record
-class Condition:
+class Condition(Record):
     """``revision`` is None while nothing was created; ``holder`` is who writes it just now, None
     when nobody does."""
 

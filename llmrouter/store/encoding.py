@@ -3,38 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from dataclasses import MISSING, fields
 from functools import cache
 from itertools import compress
 from operator import attrgetter, ne
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import orjson
 
-from llmrouter.core.records import field_names
+from llmrouter.core.records import Record, field_names
+from llmrouter.core.records import defaults as defaults_of
+from llmrouter.core.records import plain as plain_record
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-_NO_DEFAULT: Final = object()
 _MAX_INTEGER: Final = 2**63 - 1
 
 
 class Members:
-    """Takes the members of one dataclass that differ from their defaults.
+    """Takes the members of one record that differ from their defaults.
 
     Seven events are written for each request, so every step is one for all members together.
     """
 
-    def __init__(self, kind: type[DataclassInstance], names: Iterable[str] | None = None) -> None:
+    def __init__(self, kind: type[Record], names: Iterable[str] | None = None) -> None:
         """``names`` are those that are of interest, all without it."""
         wanted = field_names(kind) if names is None else tuple(names)
-        defaults = _defaults(kind)
+        defaults = defaults_of(kind)
         self.names = tuple(name for name in defaults if name in wanted)
         self._defaults = tuple(defaults[name] for name in self.names)
         self._take = _taker(self.names)
 
-    def of(self, value: DataclassInstance) -> dict[str, Any]:
+    def of(self, value: Record) -> dict[str, Any]:
         """By name, in the order of the fields."""
         taken = self._take(value)
         return dict(compress(zip(self.names, taken, strict=True), map(ne, taken, self._defaults)))
@@ -45,12 +42,12 @@ class Members:
         return dict(compress(zip(self.names, values, strict=True), map(ne, values, defaults)))
 
 
-def members(value: DataclassInstance) -> dict[str, Any]:
-    """The members of a dataclass that differ from their defaults.
+def members(value: Record) -> dict[str, Any]:
+    """The members of a record that differ from their defaults.
 
     Reading them back through the constructor gives an equal value.
     """
-    return _all_members(type(value)).of(value)
+    return _all_members(type(value)).of(value)  # type: ignore[arg-type]  # a type has its own hash
 
 
 def to_json(document: object) -> str:
@@ -84,19 +81,8 @@ def storable(value: Any) -> Any:
 
 
 @cache
-def _all_members(kind: type[DataclassInstance]) -> Members:
+def _all_members(kind: type[Record]) -> Members:
     return Members(kind)
-
-
-def _defaults(kind: type[DataclassInstance]) -> dict[str, Any]:
-    return {
-        field.name: field.default
-        if field.default is not MISSING
-        else field.default_factory()
-        if field.default_factory is not MISSING
-        else _NO_DEFAULT
-        for field in fields(kind)
-    }
 
 
 def _taker(names: tuple[str, ...]) -> Callable[[object], tuple[Any, ...]]:
@@ -113,4 +99,4 @@ def plain(value: object) -> object:
         return dict(value)
     if isinstance(value, Set):
         return sorted(value)
-    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
+    return plain_record(value)

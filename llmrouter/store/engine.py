@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool, QueuePool
 
 from llmrouter.core.errors import Overloaded
-from llmrouter.core.records import record
+from llmrouter.core.records import Record, plain
 from llmrouter.store.errors import (
     AddressInvalid,
     DatabaseDamaged,
@@ -63,8 +63,7 @@ _POSTGRES_READER: Final = (
 )
 
 
-@record
-class DatabaseAddress:
+class DatabaseAddress(Record):
     """A database that we can use.  ``path`` is SQLite's file, None for PostgreSQL."""
 
     url: URL
@@ -287,4 +286,4 @@ def _begin_deferred(connection: Connection) -> None:
 
 
 def _dump_json(document: object) -> str:
-    return orjson.dumps(document).decode()
+    return orjson.dumps(document, plain).decode()

@@ -13,7 +13,7 @@ from typing import Final, Literal
 from sqlalchemy import Connection, delete, select, update
 
 from llmrouter.core.ids import id_floor
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.store import schema
 
 STEP: Final = 200
@@ -24,16 +24,14 @@ _DAY_US: Final = 86_400_000_000
 Kept = Literal["requests", "events"]
 
 
-@record
-class RowLimits:
+class RowLimits(Record):
     """How many days requests and their events are kept; None is for ever."""
 
     requests_days: int | None = None
     events_days: int | None = None
 
 
-@record
-class Expired:
+class Expired(Record):
     """How much was removed: ``requests`` with everything of theirs, ``events`` those of so many
     requests that stay.  ``more`` says that another step has something to do."""
 

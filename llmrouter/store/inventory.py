@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, Table, func, select, text
 from sqlalchemy.exc import OperationalError
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.store import schema
 from llmrouter.store.engine import kind_of
 from llmrouter.store.expiry import removed_before
@@ -16,8 +16,7 @@ BODY_TABLES: Final = ("body", "message", "response_state")
 """What is kept of requests' bodies; all else is what a request takes without them."""
 
 
-@record
-class TableSize:
+class TableSize(Record):
     """``stored_bytes`` is with its indexes; None where SQLite was built without `dbstat`."""
 
     name: str
@@ -25,8 +24,7 @@ class TableSize:
     stored_bytes: int | None
 
 
-@record
-class Inventory:
+class Inventory(Record):
     """``free_bytes`` are in the file and unused (`db vacuum` gives them back; None on PostgreSQL);
     ``bytes_per_request`` is without bodies.  Moments are those of requests, None without any."""
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import field
 from functools import partial
 from pathlib import Path
 
+from msgspec import field
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from llmrouter.core.clock import Clock
 from llmrouter.core.ids import RequestIds
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.store import migrate
 from llmrouter.store.claim import Claim, claim
 from llmrouter.store.engine import (
@@ -37,8 +37,7 @@ from llmrouter.store.versions import ConfigurationVersions
 from llmrouter.store.writer import LedgerSettings, LedgerWriter
 
 
-@record
-class StoreSettings:
+class StoreSettings(Record):
     """Everything that a server may set about its database.
 
     ``node`` is PostgreSQL's alone; None takes the first that is free.
@@ -54,8 +53,7 @@ class StoreSettings:
     node: int | None = None
 
 
-@record
-class Store:
+class Store(Record):
     """An open database.  ``recovered`` requests were closed as `abandoned` when it was opened;
     ``shared`` says whether other processes may write it, too."""
 

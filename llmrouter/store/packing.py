@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from llmrouter.core.ledger import RequestRow
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.store.records import ID_SHIFT
 
 MESSAGE_LISTS: Final = ("messages", "input", "contents")
@@ -39,8 +39,7 @@ _SMALL_WINDOW_BITS: Final = 12  # holds all of it, so that nothing grows
 _SMALL_MEMORY_LEVEL: Final = 6
 
 
-@record
-class BodyPolicy:
+class BodyPolicy(Record):
     """Which requests' bodies are kept: a share of them, or of those that went wrong."""
 
     share: float
@@ -80,8 +79,7 @@ def read_policy(text: str) -> BodyPolicy:
             )
 
 
-@record
-class PackedBody:
+class PackedBody(Record):
     """A body without its messages, and the messages as JSON by their hashes."""
 
     request_id: int

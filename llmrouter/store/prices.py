@@ -4,7 +4,6 @@ noted."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
@@ -14,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from llmrouter.core.clock import Clock
 from llmrouter.core.prices import PriceCard, Rate
+from llmrouter.core.records import replace
 from llmrouter.policy.price_book import PriceBook
 from llmrouter.store.changes import PRICES, announce
 from llmrouter.store.engine import kind_of, snapshot

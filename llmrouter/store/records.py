@@ -14,14 +14,13 @@ from llmrouter.core.events import (
 )
 from llmrouter.core.ids import EPOCH_MS, NODE_BITS, SEQUENCE_BITS
 from llmrouter.core.ledger import AccountLockRow, BreakerRow, CooldownRow, RequestRecord
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 
 ID_SHIFT = NODE_BITS + SEQUENCE_BITS
 """By how many bits an id's milliseconds are shifted."""
 
 
-@record
-class Opening:
+class Opening(Record):
     """Events of a request that goes on; ``first_seq`` is the place of the first of them."""
 
     request_id: int
@@ -29,8 +28,7 @@ class Opening:
     first_seq: int = 0
 
 
-@record
-class Noted:
+class Noted(Record):
     """Events that belong to no request, each with an id of its own, and breakers set by hand."""
 
     events: tuple[tuple[int, Event], ...]

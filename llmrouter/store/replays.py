@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -11,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from llmrouter.core.clock import Clock
 from llmrouter.core.errors import Conflict
+from llmrouter.core.records import replace
 from llmrouter.core.replay import ReplayKind, ReplayResult, ReplayRow, ReplayState
 from llmrouter.store.queries.among import among
 from llmrouter.store.queries.replays import REPLAY_COLUMNS, RESULT_COLUMNS

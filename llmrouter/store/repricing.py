@@ -8,7 +8,6 @@ known never becomes unknown.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from sqlalchemy import Connection, delete, select, update
@@ -21,7 +20,7 @@ from llmrouter.core.events import (
     read_event,
 )
 from llmrouter.core.ledger import AttemptRow, RequestRow
-from llmrouter.core.records import record
+from llmrouter.core.records import Record, replace
 from llmrouter.core.routing import Target
 from llmrouter.core.usage import Cost, CostBasis, Usage
 from llmrouter.policy.fold import fold_request
@@ -43,8 +42,7 @@ AT_ONCE: Final = 200
 """Requests in one transaction, between which others are written."""
 
 
-@record
-class Repricing:
+class Repricing(Record):
     """Which requests: from a moment on, until another, of one target or of all."""
 
     since_us: int
@@ -52,8 +50,7 @@ class Repricing:
     target: Target | None = None
 
 
-@record
-class Repriced:
+class Repriced(Record):
     """What a step found: how many requests it looked at, how many calls' costs it corrected, what
     these had cost and cost now, and how many requests' events are no longer there.
 

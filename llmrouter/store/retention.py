@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import Connection, Table, delete, func, select, update
 
 from llmrouter.core.ids import id_floor
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.store import schema
 from llmrouter.store.packing import FRESH_FOR
 
@@ -25,8 +25,7 @@ STEP_OVER_SIZE: Final = 50
 _DAY_US: Final = 86_400_000_000
 
 
-@record
-class BodyLimits:
+class BodyLimits(Record):
     """How long bodies are kept, and how much room they may take together."""
 
     days: int = 30
@@ -37,8 +36,7 @@ class BodyLimits:
         return self.megabytes * 2**20
 
 
-@record
-class Purged:
+class Purged(Record):
     """What one step removed; ``more`` says that another step has something to do."""
 
     bodies: int

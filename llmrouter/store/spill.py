@@ -11,7 +11,6 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, assert_never
 
@@ -25,13 +24,12 @@ from llmrouter.core.ledger import (
     RequestRow,
     ResponseState,
 )
+from llmrouter.core.records import Record, field_names
 from llmrouter.store.encoding import members, storable, to_json
 from llmrouter.store.records import Noted, Opening, Payload
 
 if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-    Row = TypeVar("Row", bound=DataclassInstance)
+    Row = TypeVar("Row", bound=Record)
 
 Tuple = TypeVar("Tuple", RequestRow, AttemptRow)
 
@@ -205,7 +203,7 @@ def _read_events(events: Sequence[Sequence[Any]]) -> tuple[Event, ...]:
 
 
 def _read_row(kind: type[Row], row: Mapping[str, Any]) -> Row:
-    known = {field.name for field in fields(kind)}
+    known = field_names(kind)
     return kind(**{name: value for name, value in row.items() if name in known})
 
 

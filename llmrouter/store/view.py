@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 
 Unit = Literal["text", "number", "tokens", "USD", "ms", "µs", "time", "date", "true/false", "JSON"]
 """What a column's values are; a time is ISO 8601 in UTC with milliseconds."""
 
 
-@record
-class ViewColumn:
+class ViewColumn(Record):
     """One column: its name, its unit, what it says, and the expression behind it."""
 
     name: str
@@ -20,8 +19,7 @@ class ViewColumn:
     sql: str
 
 
-@record
-class View:
+class View(Record):
     """A view: one row per what, its columns, and where they come from."""
 
     name: str

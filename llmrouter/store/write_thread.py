@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from llmrouter.core.ledger import RequestRecord
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.store.faults import is_databases_fault, reason_of
 from llmrouter.store.records import Payload, waiting_bytes
 from llmrouter.store.scribe import MAX_BATCH, Scribe
@@ -65,8 +65,7 @@ class Entry:
         file."""
 
 
-@record
-class Job:
+class Job(Record):
     """Something else to be done by the thread; its outcome is reported."""
 
     work: Callable[[Scribe], Any]

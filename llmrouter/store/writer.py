@@ -20,7 +20,7 @@ from llmrouter.core.errors import Overloaded
 from llmrouter.core.events import Event, LedgerDegraded, LedgerRestored
 from llmrouter.core.ids import RequestIds
 from llmrouter.core.ledger import BreakerRow, RequestRecord
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.store.faults import is_databases_fault
 from llmrouter.store.records import Noted, Opening, Payload
 from llmrouter.store.scribe import Scribe
@@ -42,8 +42,7 @@ logger = logging.getLogger(__name__)
 _SPILL_AT_ONCE: Final = 500
 
 
-@record
-class LedgerSettings:
+class LedgerSettings(Record):
     """How long and how much may wait."""
 
     mode: LedgerMode = "bounded"

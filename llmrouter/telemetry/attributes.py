@@ -15,7 +15,7 @@ from llmrouter.core.events import AttemptFailed, AttemptSucceeded, RequestFinish
 from llmrouter.core.finished import FinishedRequest
 from llmrouter.core.ids import show_id
 from llmrouter.core.ledger import AttemptRow, RequestRow
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.usage import usd_from_nusd
 
 Value = str | bool | int | float | tuple[str, ...]
@@ -25,8 +25,7 @@ _US_PER_S: Final = 1_000_000
 _PORTS: Final = {"http": 80, "https": 443}
 
 
-@record
-class Told:
+class Told(Record):
     """What the events of a request say that its rows do not."""
 
     ended: Mapping[int, AttemptSucceeded | AttemptFailed]

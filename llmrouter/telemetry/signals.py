@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final, Literal
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 
 Signal = Literal["traces", "metrics"]
 
@@ -16,8 +16,7 @@ SIGNALS: Final[tuple[Signal, ...]] = ("traces", "metrics")
 PROTOCOL: Final = "http/protobuf"
 
 
-@record
-class Wanted:
+class Wanted(Record):
     """The signals to export, and what was asked for and cannot be done."""
 
     signals: tuple[Signal, ...] = ()

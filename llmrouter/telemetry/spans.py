@@ -5,7 +5,6 @@ They are made when all is over, from what the ledger was given, with the moments
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -45,6 +44,7 @@ from llmrouter.core.events import (
 )
 from llmrouter.core.finished import FinishedRequest, StageTime, TraceContext
 from llmrouter.core.ledger import AttemptRow
+from llmrouter.core.records import as_mapping
 from llmrouter.telemetry.attributes import Told, of_attempt, of_request, span_name
 
 _TOLD: Final = (
@@ -209,7 +209,7 @@ def _parent(trace: TraceContext) -> Context:
 def _tell(span: Span, event: Event, started_us: int) -> None:
     attributes = {
         f"llmrouter.{name}": value
-        for name, value in dataclasses.asdict(event.data).items()
+        for name, value in as_mapping(event.data).items()
         if value is not None
     }
     span.add_event(event.kind, attributes, (started_us + event.dt_us) * _NS_PER_US)

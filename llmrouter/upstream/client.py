@@ -10,7 +10,7 @@ import certifi
 
 from llmrouter.core.clock import Clock, SystemClock
 from llmrouter.core.errors import AttemptError
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.upstream import UpstreamCall
 from llmrouter.settings.values import HttpClient
 from llmrouter.upstream.carrier import Carrier
@@ -29,8 +29,7 @@ _Trust = tuple[bool, str | None]
 those who may vouch for it, None for the usual ones."""
 
 
-@record
-class _Carriers:
+class _Carriers(Record):
     """``pooled`` reuses connections; ``fresh`` never does."""
 
     pooled: Carrier

@@ -17,6 +17,7 @@ from llmrouter.core.errors import (
     NotFound,
     RouterError,
 )
+from llmrouter.core.records import plain
 from llmrouter.web import (
     breakers,
     configuration,
@@ -55,10 +56,10 @@ BODY_LIMIT_BYTES = 64 * 2**20
 
 
 class OrjsonProvider(JSONProvider):
-    """JSON by orjson, which writes dataclasses, and keys in the order they were put in."""
+    """JSON by orjson, keys in the order they were put in; records are objects of their members."""
 
     def dumps(self, obj: Any, **kwargs: Any) -> str:
-        return orjson.dumps(obj, option=orjson.OPT_APPEND_NEWLINE).decode()
+        return orjson.dumps(obj, plain, orjson.OPT_APPEND_NEWLINE).decode()
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
         return orjson.loads(s)

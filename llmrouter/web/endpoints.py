@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from typing import Literal
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.routing import DialectName
 
 Operation = Literal["chat", "count"]
@@ -19,8 +19,7 @@ KNOWN_PATHS = 256
 """As many are told apart without looking closely; clients ask the same few again and again."""
 
 
-@record
-class Endpoint:
+class Endpoint(Record):
     """What a path asks for.  ``path`` is without prefixes, as it stands in the ledger."""
 
     path: str

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from quart import Blueprint, request
 
+from llmrouter.core.records import as_mapping
 from llmrouter.core.routing import Candidate
 from llmrouter.pipeline.exchange import Caller, Exchange
 from llmrouter.web.bodies import raw_body
@@ -38,7 +38,7 @@ def show_explanation(exchange: Exchange) -> dict[str, Any]:
         "text": exchange.authored.text[:2000],
         "client": exchange.authored.agent,
         "conversation_id": exchange.conversation_id,
-        "classification": asdict(exchange.classification),
+        "classification": as_mapping(exchange.classification),
         "decision": {
             "route": decision.route,
             "strategy": decision.strategy,

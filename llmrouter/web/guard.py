@@ -19,7 +19,7 @@ from llmrouter.core.errors import (
     Unauthorized,
     UnsupportedMedia,
 )
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.web.connection import is_framed_twice
 
 Area = Literal["public", "client", "admin"]
@@ -42,8 +42,7 @@ _SELDOM = frozenset(
 """Headers that programs' requests do without."""
 
 
-@record
-class Guard:
+class Guard(Record):
     """The rules of one server.
 
     ``hosts`` are the names that a Host header may carry beyond loopback's, ``origins`` the web

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.web.asgi import AsgiApp, LineAnswer
 from llmrouter.web.lean_reply import COPIED_BYTES, refusal
 from llmrouter.web.lean_request import HTTP2_PREFACE, BadRequest, RequestHead, RequestReader
@@ -25,8 +25,7 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _log = logging.getLogger(__name__)
 
 
-@record
-class Terms:
+class Terms(Record):
     """What a connection needs to know; ``scope`` is what ASGI says of it in each request."""
 
     answer: LineAnswer

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from llmrouter.core.conventions import CHAT, provider_name
 from llmrouter.core.histogram import upper_edges_us
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.usage import NUSD_PER_USD
 from llmrouter.store.queries.totals import Total
 
@@ -27,8 +27,7 @@ Sample = tuple[str, Labels, float]
 """A suffix of the family's name, labels, and the value."""
 
 
-@record
-class Family:
+class Family(Record):
     """A metric: its name, what it says, and its samples."""
 
     name: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,6 +10,7 @@ from quart import Blueprint
 from llmrouter.core.errors import FieldError, InvalidRequest, NotFound
 from llmrouter.core.ids import show_id
 from llmrouter.core.moments import read_moment
+from llmrouter.core.records import as_mapping, field_names
 from llmrouter.core.replay import (
     MAX_OUTPUT_TOKENS,
     Baseline,
@@ -25,7 +25,7 @@ from llmrouter.web.bodies import model_body
 from llmrouter.web.parameters import known_id, whole_number
 from llmrouter.web.services import services
 
-_LIVE_MEMBERS: Final = frozenset(field.name for field in fields(LiveAsked))
+_LIVE_MEMBERS: Final = frozenset(field_names(LiveAsked))
 
 blueprint = Blueprint("replays", __name__, url_prefix="/replays")
 
@@ -154,7 +154,7 @@ async def resume(number: int) -> tuple[dict[str, Any], int]:
 
 def show_replay(row: ReplayRow, *, whole: bool = True) -> dict[str, Any]:
     """A replay as JSON."""
-    shown = asdict(row)
+    shown = as_mapping(row)
     if not whole:
         del shown["candidate"], shown["report"]
     return shown
@@ -164,7 +164,7 @@ def _show_result(result: ReplayResult) -> dict[str, Any]:
     """A result as JSON, with the ids that requests have everywhere."""
     new_id = result.new_request_id
     return {
-        **asdict(result),
+        **as_mapping(result),
         "request_id": show_id(result.request_id),
         "new_request_id": None if new_id is None else show_id(new_id),
     }

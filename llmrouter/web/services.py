@@ -11,7 +11,7 @@ from llmrouter.core.clock import Clock
 from llmrouter.core.configuration import nearest
 from llmrouter.core.errors import NotFound
 from llmrouter.core.ids import RequestIds
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.replay import LiveAsked, ReplayAsked, ReplayKind, ReplayRow
 from llmrouter.core.routing import DialectName
 from llmrouter.dialects.wire import Dialect
@@ -48,8 +48,7 @@ class ReplayDesk(Protocol):
         """Goes on with a live one.  Raises `NotFound`, `Conflict` and `InvalidRequest`."""
 
 
-@record
-class Services:
+class Services(Record):
     """One server's parts, joined by `llmrouter.bootstrap`."""
 
     configuration: ActiveConfiguration

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from llmrouter.core.records import as_mapping
 from llmrouter.dialects.registry import DIALECTS, codec
 from tests.dialects.openai.replies import DONE, JSON, Read, read
 
@@ -25,7 +26,8 @@ def facts(case: Path) -> dict[str, Any]:
 def known_of(outcome: Read) -> dict[str, Any]:
     observed = asdict(outcome.observed)
     assert observed["notes"] == []
-    observed["usage"] = {name: n for name, n in observed["usage"].items() if n is not None}
+    usage = as_mapping(outcome.observed.usage)
+    observed["usage"] = {name: n for name, n in usage.items() if n is not None}
     return {
         name: observed[name]
         for name in ("response_model", "finish_reason", "output_characters", "usage")

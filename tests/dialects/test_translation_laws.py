@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -25,6 +24,7 @@ from llmrouter.core.chat.losses import Losses
 from llmrouter.core.chat.parts import Part, Reasoning, Text, ToolCall
 from llmrouter.core.chat.prompt import ChatPrompt, JsonSchema, Thinking
 from llmrouter.core.chat.sealing import is_sealed, seal, unseal
+from llmrouter.core.records import replace
 from llmrouter.dialects.documents import write_document
 from llmrouter.dialects.interpreter import Interpreter, ReplyContext, WriteTarget
 from llmrouter.dialects.sequence import Sequencer

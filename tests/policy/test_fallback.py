@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmrouter.core.records import replace
 from llmrouter.core.routing import Target
 from llmrouter.policy.failures import Verdict
 from llmrouter.policy.fallback import Failed, PassedOver, PlanEnd, Try, fallback_plan

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -31,6 +30,7 @@ from llmrouter.core.events import (
     RouteSelected,
 )
 from llmrouter.core.ledger import AttemptRow
+from llmrouter.core.records import field_names
 from llmrouter.core.usage import BILLED_CLASSES
 from llmrouter.policy.fold import STATUS_UNSEEN, fold_breakers, fold_request
 
@@ -134,7 +134,7 @@ def test_a_whole_story_gives_the_request_and_every_attempt() -> None:
 
 def told(event_type: type[Any], first: int, **said: object) -> Any:
     """An event whose members are all different."""
-    numbered = {f.name: first + place for place, f in enumerate(fields(event_type))}
+    numbered = {name: first + place for place, name in enumerate(field_names(event_type))}
     return event_type(**numbered | said)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pytest
 
 from llmrouter.core.prices import PriceCard, ServiceTier
+from llmrouter.core.records import replace
 from llmrouter.core.routing import Target
 from llmrouter.policy.price_book import PriceBook
 from llmrouter.policy.price_changes import price_changes

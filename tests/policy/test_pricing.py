@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 
 from llmrouter.core.configuration import PriceConfig
 from llmrouter.core.prices import PriceCard, Rate
+from llmrouter.core.records import as_mapping
 from llmrouter.core.usage import Usage
 from llmrouter.policy.pricing import (
     cost_of,
@@ -93,7 +93,7 @@ def test_cost_is_the_exact_sum_of_class_times_price(usage: Usage, prices: Any) -
     if usage.input_tokens is None or usage.output_tokens is None:
         assert nusd is None
         return
-    by_class = zip(astuple(usage), (prices[name] for name in CLASSES), strict=False)
+    by_class = zip(as_mapping(usage).values(), (prices[name] for name in CLASSES), strict=False)
     exact = sum(
         (Decimal(tokens or 0) * Decimal(rate) for tokens, rate in by_class), Decimal(0)
     ) / Decimal(10**6)

@@ -10,13 +10,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from llmrouter.core.clock import FakeClock
 from llmrouter.core.errors import Overloaded
+from llmrouter.core.records import replace
 from llmrouter.store.engine import read_address
 from llmrouter.store.opening import Store, StoreSettings, open_store
 from llmrouter.store.spill import Spill

@@ -22,6 +22,7 @@ from llmrouter.core.events import (
     read_event,
 )
 from llmrouter.core.ledger import RequestRecord
+from llmrouter.core.records import field_names
 from llmrouter.policy.fold import fold_request
 from llmrouter.store.encoding import members
 from llmrouter.store.engine import DatabaseAddress
@@ -155,4 +156,4 @@ def test_only_members_that_exist_are_shared() -> None:
     from llmrouter.store import heads
 
     for kind, shared in heads._SHARED.items():
-        assert shared <= set(EVENT_TYPES[kind].__dataclass_fields__), kind
+        assert shared <= set(field_names(EVENT_TYPES[kind])), kind

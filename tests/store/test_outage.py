@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -15,6 +14,7 @@ from sqlalchemy import text
 from llmrouter.core.clock import FakeClock
 from llmrouter.core.errors import Overloaded
 from llmrouter.core.ids import RequestIds
+from llmrouter.core.records import replace
 from llmrouter.store.engine import DatabaseAddress, open_for_writing
 from llmrouter.store.opening import Store, StoreSettings, open_store
 from llmrouter.store.packing import BodyPolicy

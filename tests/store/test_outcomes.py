@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from llmrouter.core.ledger import RequestRecord
+from llmrouter.core.records import replace
 from llmrouter.policy.version_comparison import Count, Sums, compare_versions
 from llmrouter.store.opening import Store
 from tests.store.samples import NOW_US, answered, rejected

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from llmrouter.core.clock import FakeClock
 from llmrouter.core.prices import Rate
+from llmrouter.core.records import replace
 from llmrouter.core.routing import Target
 from llmrouter.store.engine import DatabaseAddress
 from llmrouter.store.opening import Store

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from llmrouter.core.prices import PriceCard
+from llmrouter.core.records import replace
 from llmrouter.core.routing import Target
 from llmrouter.policy.fold import fold_request
 from llmrouter.store.engine import DatabaseAddress

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -10,6 +9,7 @@ import pytest
 
 from llmrouter.core.clock import FakeClock
 from llmrouter.core.ledger import RequestRecord, ResponseState
+from llmrouter.core.records import replace
 from llmrouter.store import migrate
 from llmrouter.store.engine import DatabaseAddress
 from llmrouter.store.opening import Store, StoreSettings, open_store

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from sqlalchemy import text
 
 from llmrouter.core.clock import FakeClock
 from llmrouter.core.ledger import RequestRecord
+from llmrouter.core.records import as_mapping
 from llmrouter.core.routing import Ending, Purpose
 from llmrouter.core.usage import Usage
 from llmrouter.store.engine import DatabaseAddress
@@ -220,7 +220,7 @@ def test_every_class_of_usage_reaches_every_row_and_sum(
 ) -> None:
     asyncio.run(write(database, tmp_path, [{"usage": EVERY_CLASS}] * 2))
     totals = {"input_tokens": 654_321, "output_tokens": 1_987}
-    apart = {f.name: getattr(EVERY_CLASS, f.name) for f in fields(Usage)}
+    apart = as_mapping(EVERY_CLASS)
     del apart["uncached_input_tokens"], apart["text_output_tokens"]  # what the totals leave over
     told = totals | apart
 

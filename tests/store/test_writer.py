@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -19,6 +18,7 @@ from llmrouter.core.events import (
     read_event,
 )
 from llmrouter.core.ledger import BreakerRow
+from llmrouter.core.records import replace
 from llmrouter.policy.fold import fold_request
 from llmrouter.store.engine import DatabaseAddress
 from llmrouter.store.opening import Store

@@ -8,8 +8,9 @@ interleave tool calls; `llmrouter.dialects.sequence` puts them one after the oth
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field, replace
 from typing import Any, Literal, assert_never
+
+from msgspec import field
 
 from llmrouter.core.chat.parts import (
     Audio,
@@ -22,7 +23,7 @@ from llmrouter.core.chat.parts import (
     Text,
     ToolCall,
 )
-from llmrouter.core.records import record
+from llmrouter.core.records import Record, Remarked, replace
 from llmrouter.core.usage import Usage
 
 FinishReason = Literal[
@@ -37,61 +38,54 @@ FinishReason = Literal[
 ]
 
 
-@record
-class Started:
+class Started(Remarked):
     """``id``, ``model`` and ``created_s`` (Unix seconds) as the provider said them; and at which
     service, where it says so before it counts anything."""
+
+    remarks = frozenset({"service_tier"})
 
     id: str | None = None
     model: str | None = None
     created_s: int | None = None
-    service_tier: str | None = field(default=None, compare=False)
+    service_tier: str | None = None
 
 
-@record
-class TextDelta:
+class TextDelta(Record):
     text: str
 
 
-@record
-class CitationDelta:
+class CitationDelta(Record):
     """Belongs to the text part that is open; where none is, it opens one."""
 
     citation: Citation
 
 
-@record
-class ReasoningDelta:
+class ReasoningDelta(Record):
     text: str
 
 
-@record
-class SignatureDelta:
+class SignatureDelta(Record):
     """Completes the reasoning part that is open; without one, a reasoning part without text."""
 
     signature: str
     origin: str
 
 
-@record
-class RefusalDelta:
+class RefusalDelta(Record):
     text: str
 
 
-@record
-class PartEnded:
+class PartEnded(Record):
     """The open text or reasoning part is complete; what follows is another one."""
 
 
-@record
-class PartProduced:
+class PartProduced(Record):
     """A part that came in one piece: a picture, sound, a file, encrypted reasoning."""
 
     part: Image | Audio | File | Reasoning
 
 
-@record
-class ToolCallStarted:
+class ToolCallStarted(Record):
     """``call`` numbers the calls of this reply; the other deltas of the call carry it."""
 
     call: int
@@ -102,39 +96,39 @@ class ToolCallStarted:
     origin: str | None = None
 
 
-@record
-class ArgumentsDelta:
+class ArgumentsDelta(Record):
     call: int
     text: str
 
 
-@record
-class ToolCallEnded:
+class ToolCallEnded(Record):
     call: int
 
 
-@record
-class Finished:
+class Finished(Remarked):
     """``stop_sequence`` is the one that was met; ``explanation`` says why a model refused.
 
     ``closes`` is set where the dialect has no terminator, so that this is all that ends a stream.
     """
 
+    remarks = frozenset({"closes"})
+
     reason: FinishReason
     stop_sequence: str | None = None
     explanation: str | None = None
-    closes: bool = field(default=False, compare=False, repr=False)
+    closes: bool = False
 
 
-@record
-class UsageReported:
+class UsageReported(Remarked):
     """The tokens so far; the last report counts.  ``cost_nusd`` is what the client is told,
     ``service_tier`` the service at which they were made, where the provider says it."""
+
+    remarks = frozenset({"service_tier"})
 
     usage: Usage
     raw: Mapping[str, Any] = field(default_factory=dict)
     cost_nusd: int | None = None
-    service_tier: str | None = field(default=None, compare=False)
+    service_tier: str | None = None
 
 
 Delta = (
@@ -154,8 +148,7 @@ Delta = (
 )
 
 
-@record
-class Reply:
+class Reply(Record):
     """A whole reply."""
 
     started: Started

@@ -1,26 +1,22 @@
 """What a message is made of.
 
-A part's ``at`` is where the client said it (``messages.2.content.0``), for naming what was lost;
-it takes no part in comparisons.
+A part's ``at`` is where the client said it (``messages.2.content.0``), for naming what was lost.
 """
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import Literal
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record, Remarked
 
 
-@record
-class CacheHint:
+class CacheHint(Record):
     """A provider may cut its prompt cache here; ``ttl`` as said (``5m``, ``1h``), or unsaid."""
 
     ttl: str | None = None
 
 
-@record
-class Citation:
+class Citation(Record):
     """Where a text comes from: a page (``url``) or one of the request's documents.
 
     ``start`` and ``end`` count characters of the answer's text, where the provider says so.
@@ -34,69 +30,67 @@ class Citation:
     end: int | None = None
 
 
-@record
-class Inline:
+class Inline(Record):
     """Bytes inside the request; ``data`` is base64."""
 
     media_type: str
     data: str
 
 
-@record
-class Remote:
+class Remote(Record):
     """Bytes at an address that the provider fetches."""
 
     url: str
 
 
-@record
-class Uploaded:
+class Uploaded(Record):
     """Bytes that lie at one provider already; no other one knows the id."""
 
     file_id: str
 
 
-@record
-class PlainText:
+class PlainText(Record):
     """A document that is text."""
 
     text: str
+
+
+class Placed(Remarked):
+    """What a client said somewhere: its ``at`` takes no part in comparisons."""
+
+    remarks = frozenset({"at"})
 
 
 MediaSource = Inline | Remote | Uploaded
 FileSource = Inline | Remote | Uploaded | PlainText
 
 
-@record
-class Text:
+class Text(Placed):
     text: str
     cache: CacheHint | None = None
     citations: tuple[Citation, ...] = ()
-    at: str = field(default="", compare=False, repr=False)
+    at: str = ""
 
 
-@record
-class Image:
+class Image(Placed):
     """``detail`` is how closely to look: low, high, auto."""
 
     source: MediaSource
     detail: str | None = None
     cache: CacheHint | None = None
-    at: str = field(default="", compare=False, repr=False)
+    at: str = ""
 
 
-@record
-class Audio:
+class Audio(Placed):
     """``transcript`` belongs to audio that a model produced."""
 
     source: MediaSource
     transcript: str | None = None
     cache: CacheHint | None = None
-    at: str = field(default="", compare=False, repr=False)
+    at: str = ""
 
 
-@record
-class File:
+class File(Placed):
     """A document; ``context`` is said of it to the model, ``cite`` asks for citations of it."""
 
     source: FileSource
@@ -104,11 +98,10 @@ class File:
     context: str | None = None
     cite: bool = False
     cache: CacheHint | None = None
-    at: str = field(default="", compare=False, repr=False)
+    at: str = ""
 
 
-@record
-class Reasoning:
+class Reasoning(Placed):
     """What a model thought.
 
     ``signature`` proves ``text``; ``encrypted`` replaces it.  Only ``origin``, the endpoint that
@@ -120,11 +113,10 @@ class Reasoning:
     encrypted: str | None = None
     origin: str | None = None
     id: str | None = None
-    at: str = field(default="", compare=False, repr=False)
+    at: str = ""
 
 
-@record
-class ToolCall:
+class ToolCall(Placed):
     """A model asks for a tool.
 
     ``arguments`` is the text that the model wrote: JSON for a function, though perhaps broken,
@@ -138,11 +130,10 @@ class ToolCall:
     signature: str | None = None
     origin: str | None = None
     cache: CacheHint | None = None
-    at: str = field(default="", compare=False, repr=False)
+    at: str = ""
 
 
-@record
-class ToolResult:
+class ToolResult(Placed):
     """What a tool gave back for the call ``call_id``; ``name`` is the tool's, where known."""
 
     call_id: str
@@ -151,15 +142,14 @@ class ToolResult:
     name: str | None = None
     kind: Literal["function", "custom"] = "function"
     cache: CacheHint | None = None
-    at: str = field(default="", compare=False, repr=False)
+    at: str = ""
 
 
-@record
-class Refusal:
+class Refusal(Placed):
     """A model's words for why it does not answer."""
 
     text: str
-    at: str = field(default="", compare=False, repr=False)
+    at: str = ""
 
 
 Part = Text | Image | Audio | File | Reasoning | ToolCall | ToolResult | Refusal

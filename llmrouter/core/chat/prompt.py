@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Any, Literal
 
-from llmrouter.core.chat.parts import CacheHint, Part, Text
-from llmrouter.core.records import record
+from msgspec import field
+
+from llmrouter.core.chat.parts import CacheHint, Part, Placed, Text
+from llmrouter.core.records import Record
 
 Role = Literal["system", "user", "assistant", "tool"]
 """``system`` is an instruction in the midst of a conversation (the leading ones are
@@ -24,18 +25,16 @@ EFFORTS: tuple[Effort, ...] = ("none", "minimal", "low", "medium", "high", "xhig
 """Least first."""
 
 
-@record
-class Message:
+class Message(Placed):
     """One turn; ``name`` tells speakers of one role apart."""
 
     role: Role
     parts: tuple[Part, ...]
     name: str | None = None
-    at: str = field(default="", compare=False, repr=False)
+    at: str = ""
 
 
-@record
-class Tool:
+class Tool(Placed):
     """A tool that the client runs.
 
     ``parameters`` is a JSON schema, None when the tool takes none or did not say.  A custom tool
@@ -49,19 +48,17 @@ class Tool:
     kind: Literal["function", "custom"] = "function"
     grammar: Mapping[str, Any] | None = None
     cache: CacheHint | None = None
-    at: str = field(default="", compare=False, repr=False)
+    at: str = ""
 
 
-@record
-class ToolChoice:
+class ToolChoice(Record):
     """Whether tools may or must be called; with ``names``, only those."""
 
     mode: Literal["auto", "none", "required"]
     names: tuple[str, ...] = ()
 
 
-@record
-class Sampling:
+class Sampling(Record):
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
@@ -70,8 +67,7 @@ class Sampling:
     seed: int | None = None
 
 
-@record
-class Thinking:
+class Thinking(Record):
     """How much a model may think before it answers.
 
     ``mode``: ``on`` (within ``budget_tokens`` where given), ``adaptive`` (as it sees fit),
@@ -84,13 +80,11 @@ class Thinking:
     shown: bool | None = None
 
 
-@record
-class JsonObject:
+class JsonObject(Record):
     """The answer is some JSON object."""
 
 
-@record
-class JsonSchema:
+class JsonSchema(Record):
     """The answer is JSON of this schema."""
 
     schema: Mapping[str, Any]
@@ -102,8 +96,7 @@ class JsonSchema:
 OutputFormat = JsonObject | JsonSchema
 
 
-@record
-class PromptCache:
+class PromptCache(Record):
     """Hints for the whole prompt: requests of one ``key`` share a cache, kept for ``retention``;
     ``automatic`` lets the provider choose where to cut."""
 
@@ -112,8 +105,7 @@ class PromptCache:
     automatic: CacheHint | None = None
 
 
-@record
-class ChatPrompt:
+class ChatPrompt(Record):
     """A whole request, but for the model and the credentials."""
 
     messages: tuple[Message, ...]

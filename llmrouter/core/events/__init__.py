@@ -8,7 +8,6 @@ kinds to classes; `llmrouter.policy.fold` turns a request's events back into its
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any, NamedTuple
 
 from llmrouter.core.events.attempts import (
@@ -50,6 +49,7 @@ from llmrouter.core.events.requests import (
     RequestValidated,
     RouteSelected,
 )
+from llmrouter.core.records import field_names
 
 __all__ = [
     "EVENT_TYPES",
@@ -146,7 +146,7 @@ def read_event(kind: str, dt_us: int, data: Mapping[str, Any]) -> Event:
     Raises ``KeyError`` for an unknown kind.
     """
     event_type = EVENT_TYPES[kind]
-    known = {f.name for f in fields(event_type)}
+    known = field_names(event_type)
     members: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in data.items()

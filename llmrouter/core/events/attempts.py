@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from operator import attrgetter
 from typing import Any, ClassVar, Final
 
-from llmrouter.core.records import field_names, record
+from llmrouter.core.records import Record, field_names
 from llmrouter.core.routing import AttemptKind, AttemptOutcome
 from llmrouter.core.usage import (
     INPUT_CLASSES,
@@ -22,8 +22,7 @@ _input: Final = attrgetter(*INPUT_CLASSES)
 _output: Final = attrgetter(*OUTPUT_CLASSES)
 
 
-@record
-class AttemptStarted:
+class AttemptStarted(Record):
     """A call to a target is about to be sent; ``n`` counts from 1 within the request.
 
     ``started_us`` is told only where it is not the event's own moment.
@@ -43,8 +42,7 @@ class AttemptStarted:
     translation_notes: tuple[str, ...] = ()
 
 
-@record
-class AttemptFirstToken:
+class AttemptFirstToken(Record):
     """The first semantic delta arrived; from here on there is no fallback."""
 
     kind: ClassVar[str] = "attempt.first_token"
@@ -52,8 +50,7 @@ class AttemptFirstToken:
     first_token_us: int
 
 
-@record
-class _AttemptEnded:
+class _AttemptEnded(Record):
     """What is known of an attempt once it is over; durations count from its start.
 
     ``service_tier`` is left out for the standard one, and where the provider says none.
@@ -104,7 +101,6 @@ class _AttemptEnded:
         return Usage(*_classes(self))
 
 
-@record
 class AttemptSucceeded(_AttemptEnded):
     """An attempt delivered a whole answer."""
 
@@ -113,7 +109,6 @@ class AttemptSucceeded(_AttemptEnded):
     counted: ClassVar[bool] = False
 
 
-@record
 class AttemptFailed(_AttemptEnded):
     """An attempt delivered none, or broke off; ``counted`` says that its breaker counts it."""
 
@@ -125,8 +120,7 @@ class AttemptFailed(_AttemptEnded):
     counted: bool = False
 
 
-@record
-class AttemptRepriced:
+class AttemptRepriced(Record):
     """An attempt's cost was computed anew; what it was said to cost stands beside it."""
 
     kind: ClassVar[str] = "attempt.repriced"
@@ -139,8 +133,7 @@ class AttemptRepriced:
     previous_price_id: int | None
 
 
-@record
-class FallbackTaken:
+class FallbackTaken(Record):
     """The next target was asked; ``reason`` is the error class that made it so."""
 
     kind: ClassVar[str] = "fallback.taken"
@@ -149,8 +142,7 @@ class FallbackTaken:
     reason: str
 
 
-@record
-class HedgeTaken:
+class HedgeTaken(Record):
     """The next target was asked beside a slow one, which had given no token for ``after_ms``;
     ``basis`` is where that comes from: ``p95`` (the ledger) or ``configured``."""
 
@@ -161,8 +153,7 @@ class HedgeTaken:
     basis: str
 
 
-@record
-class RetryWithheld:
+class RetryWithheld(Record):
     """After attempt ``n`` the target would have been asked once more, or another one beside it
     (``reason`` is then ``hedge``), had its retry budget not been spent."""
 

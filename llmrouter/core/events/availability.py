@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 
 
-@record
-class TargetCooldown:
+class TargetCooldown(Record):
     """A provider asked for a pause; the target is passed over until then (wall clock, µs)."""
 
     kind: ClassVar[str] = "target.cooldown"
@@ -17,8 +16,7 @@ class TargetCooldown:
     reason: str
 
 
-@record
-class AccountLocked:
+class AccountLocked(Record):
     """A credential was refused or is out of money; all its models are passed over."""
 
     kind: ClassVar[str] = "account.locked"
@@ -28,8 +26,7 @@ class AccountLocked:
     reason: str
 
 
-@record
-class AccountUnlocked:
+class AccountUnlocked(Record):
     """A locked credential worked again or was reset."""
 
     kind: ClassVar[str] = "account.unlocked"
@@ -38,8 +35,7 @@ class AccountUnlocked:
     reason: str
 
 
-@record
-class BreakerOpened:
+class BreakerOpened(Record):
     """A target failed too often; it is passed over until ``until_us`` (wall clock)."""
 
     kind: ClassVar[str] = "breaker.opened"
@@ -49,24 +45,21 @@ class BreakerOpened:
     reason: str
 
 
-@record
-class BreakerHalfOpened:
+class BreakerHalfOpened(Record):
     """The wait is over; one probe is let through."""
 
     kind: ClassVar[str] = "breaker.half_opened"
     target: str
 
 
-@record
-class BreakerClosed:
+class BreakerClosed(Record):
     """A probe succeeded; the target is used again."""
 
     kind: ClassVar[str] = "breaker.closed"
     target: str
 
 
-@record
-class BreakerReset:
+class BreakerReset(Record):
     """Somebody closed the breaker by hand."""
 
     kind: ClassVar[str] = "breaker.reset"

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 
 
-@record
-class ConfigActivated:
+class ConfigActivated(Record):
     """A configuration version became the running one."""
 
     kind: ClassVar[str] = "config.activated"
@@ -19,8 +18,7 @@ class ConfigActivated:
     note: str | None = None
 
 
-@record
-class ConfigRejected:
+class ConfigRejected(Record):
     """A configuration was offered and did not validate; the running one stays."""
 
     kind: ClassVar[str] = "config.rejected"
@@ -28,24 +26,21 @@ class ConfigRejected:
     errors: tuple[Mapping[str, str], ...]
 
 
-@record
-class LedgerDegraded:
+class LedgerDegraded(Record):
     """Rows could not be written and went to the spill file."""
 
     kind: ClassVar[str] = "ledger.degraded"
     reason: str
 
 
-@record
-class LedgerRestored:
+class LedgerRestored(Record):
     """Rows are written again; ``replayed`` of them came from the spill file."""
 
     kind: ClassVar[str] = "ledger.restored"
     replayed: int
 
 
-@record
-class ServerStarted:
+class ServerStarted(Record):
     """A server process took up work; ``recovered`` requests were closed as abandoned."""
 
     kind: ClassVar[str] = "server.started"
@@ -54,8 +49,7 @@ class ServerStarted:
     recovered: int = 0
 
 
-@record
-class ServerStopped:
+class ServerStopped(Record):
     """A server process ended in order."""
 
     kind: ClassVar[str] = "server.stopped"
@@ -64,8 +58,7 @@ class ServerStopped:
     cut: int
 
 
-@record
-class ClockJumped:
+class ClockJumped(Record):
     """The machine's clock was set, or the machine slept; ``by_us`` is negative when it went back.
 
     Durations, ids and deadlines bear it.

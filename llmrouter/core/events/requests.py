@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from typing import ClassVar, Literal
 
-from llmrouter.core.records import record
+from msgspec import field
+
+from llmrouter.core.records import Record
 from llmrouter.core.routing import DecidedBy, Ending, Mode, Purpose, ResolvedBy
 
 
-@record
-class RequestReceived:
+class RequestReceived(Record):
     """A request arrived; written before anything is sent upstream.
 
     ``provider`` is the one that the address named.
@@ -31,8 +31,7 @@ class RequestReceived:
     provider: str | None = None
 
 
-@record
-class RequestValidated:
+class RequestValidated(Record):
     """The body was understood."""
 
     kind: ClassVar[str] = "request.validated"
@@ -46,8 +45,7 @@ class RequestValidated:
     client: str | None = None
 
 
-@record
-class RequestRejected:
+class RequestRejected(Record):
     """The request was refused before anything was sent upstream."""
 
     kind: ClassVar[str] = "request.rejected"
@@ -58,8 +56,7 @@ class RequestRejected:
     errors: tuple[Mapping[str, str], ...] = ()
 
 
-@record
-class RequestClassified:
+class RequestClassified(Record):
     """A category was chosen; ``fell_back_from`` lists modes that were asked and could not."""
 
     kind: ClassVar[str] = "request.classified"
@@ -74,8 +71,7 @@ class RequestClassified:
     fell_back_from: tuple[str, ...] = ()
 
 
-@record
-class RouteSelected:
+class RouteSelected(Record):
     """The candidates in order, each ``{target, account, refused, detail}``.
 
     ``kept`` is the target that an open tool loop put first.  ``switch`` is told when the
@@ -92,8 +88,7 @@ class RouteSelected:
     switch: Mapping[str, str | int | None] | None = None
 
 
-@record
-class RequestQueued:
+class RequestQueued(Record):
     """The target carried as many attempts as it may (``limits.concurrent_requests``): the request
     waited for a place, and got one, or moved on."""
 
@@ -103,8 +98,7 @@ class RequestQueued:
     outcome: Literal["admitted", "timed_out", "queue_full"]
 
 
-@record
-class RequestFinished:
+class RequestFinished(Record):
     """The terminal event.  ``served_by`` is the attempt whose answer the client got."""
 
     kind: ClassVar[str] = "request.finished"
@@ -118,16 +112,14 @@ class RequestFinished:
     stage_us: Mapping[str, int] = field(default_factory=dict)
 
 
-@record
-class RequestRecovered:
+class RequestRecovered(Record):
     """A killed process left the request open; it was closed as ``abandoned`` at start-up."""
 
     kind: ClassVar[str] = "request.recovered"
     recovered_us: int
 
 
-@record
-class RequestCorrected:
+class RequestCorrected(Record):
     """Somebody said which category a request belongs to; ``request`` is its shown id.
 
     ``category`` and ``mode`` are what had been decided.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 
 ThinkingForm = Literal["none", "budget", "adaptive", "adaptive_only"]
 
@@ -20,8 +20,7 @@ _FAMILY_FIRST = re.compile(r"claude-[a-z]+-(\d{1,2})(?:[-.](\d{1,2}))?(?!\d)")
 _VERSION_FIRST = re.compile(r"claude-(\d)(?:[-.](\d))?(?!\d)")
 
 
-@record
-class ModelFacts:
+class ModelFacts(Record):
     """``takes_both_samplings`` is about temperature together with top_p."""
 
     thinking: ThinkingForm

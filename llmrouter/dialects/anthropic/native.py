@@ -12,7 +12,7 @@ from typing import Any
 from llmrouter.core.chat.losses import Losses
 from llmrouter.core.chat.sealing import is_sealed
 from llmrouter.core.configuration import Quirk
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.requests import ChatRequest
 from llmrouter.dialects.anthropic.interpreter import API_VERSION, MESSAGES_PATH
 from llmrouter.dialects.anthropic.native_reply import NativeReply
@@ -24,8 +24,7 @@ COUNT_PATH = f"{MESSAGES_PATH}/count_tokens"
 _SEALED_FIELDS = {"thinking": "signature", "redacted_thinking": "data"}
 
 
-@record
-class NativeCodec:
+class NativeCodec(Record):
     """A `llmrouter.dialects.wire.Codec` that changes next to nothing."""
 
     def encode(

@@ -11,7 +11,7 @@ from typing import Any
 from llmrouter.core.chat.losses import Losses
 from llmrouter.core.chat.parts import Reasoning, ToolCall
 from llmrouter.core.chat.prompt import ChatPrompt, Effort, Sampling, Thinking
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.dialects.anthropic.model_facts import ModelFacts
 from llmrouter.dialects.fields import compact
 
@@ -38,8 +38,7 @@ _EFFORTS: Mapping[Effort, str] = {
 }
 
 
-@record
-class WrittenThinking:
+class WrittenThinking(Record):
     """The members ``thinking`` and ``output_config.effort``."""
 
     config: dict[str, Any] | None = None

@@ -6,7 +6,7 @@ import re
 from typing import Literal
 from urllib.parse import quote
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.dialects.wire import RequestAddress
 
 Operation = Literal["generateContent", "streamGenerateContent", "countTokens"]
@@ -20,8 +20,7 @@ _METHOD = re.compile(
 )
 
 
-@record
-class GeminiAddress:
+class GeminiAddress(Record):
     """An address of the API, read."""
 
     model: str

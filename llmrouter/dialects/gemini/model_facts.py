@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 
 _NAME = re.compile(r"gemini-(\d+)(?:\.(\d+))?")
 _FIRST_WITH_BUDGETS = (2, 5)
@@ -19,8 +19,7 @@ _FIRST_WITH_LEVELS = (3, 0)
 ThinkingLevel = Literal["minimal", "low", "medium", "high"]
 
 
-@record
-class Budget:
+class Budget(Record):
     """How many tokens of thinking a model takes; ``can_be_zero`` turns it off."""
 
     least_tokens: int
@@ -28,8 +27,7 @@ class Budget:
     can_be_zero: bool
 
 
-@record
-class ModelFacts:
+class ModelFacts(Record):
     """A model thinks by ``levels``, by ``budget``, or (neither) not at all.
 
     ``signs_calls``: a function call without its signature is refused.  ``nests_media``: a function

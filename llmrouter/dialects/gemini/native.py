@@ -12,7 +12,7 @@ from typing import Any
 from llmrouter.core.chat.losses import Losses
 from llmrouter.core.chat.sealing import is_sealed
 from llmrouter.core.configuration import Quirk
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.requests import ChatRequest
 from llmrouter.dialects.documents import read_json, write_document
 from llmrouter.dialects.framing import Frame, Framing
@@ -27,8 +27,7 @@ from llmrouter.dialects.wire import UNKNOWN_TARGET, CostOf, OutgoingRequest, Tar
 _SIGNATURES = ("thoughtSignature", "thought_signature")
 
 
-@record
-class NativeCodec:
+class NativeCodec(Record):
     """A `llmrouter.dialects.wire.Codec` that changes next to nothing.
 
     A provider is always asked for events, and the client gets the form that it asked for.  No cost

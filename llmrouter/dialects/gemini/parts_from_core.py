@@ -6,7 +6,6 @@ import base64
 import mimetypes
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any, assert_never
 from urllib.parse import urlsplit
 
@@ -29,6 +28,7 @@ from llmrouter.core.chat.parts import (
     Uploaded,
 )
 from llmrouter.core.chat.prompt import ChatPrompt, Message
+from llmrouter.core.records import replace
 from llmrouter.dialects.fields import compact, read_object
 from llmrouter.dialects.gemini.model_facts import ModelFacts
 from llmrouter.dialects.gemini.parts_to_core import NO_SIGNATURE

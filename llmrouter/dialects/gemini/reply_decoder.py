@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from llmrouter.core.chat.deltas import (
@@ -23,6 +22,7 @@ from llmrouter.core.chat.deltas import (
 )
 from llmrouter.core.chat.parts import Citation, Inline
 from llmrouter.core.errors import AttemptError
+from llmrouter.core.records import replace
 from llmrouter.dialects.documents import write_document
 from llmrouter.dialects.fields import read_object
 from llmrouter.dialects.gemini.errors import read_error_object

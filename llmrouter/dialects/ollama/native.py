@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llmrouter.core.configuration import Quirk
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.requests import ChatRequest
 from llmrouter.dialects.documents import read_json, write_document
 from llmrouter.dialects.framing import Frame, Framing
@@ -20,8 +20,7 @@ _GROWING = ("content", "thinking", "response", "tool_calls", "images", "logprobs
 """Members that come in pieces; of all others the last one counts."""
 
 
-@record
-class NativeCodec:
+class NativeCodec(Record):
     """A `llmrouter.dialects.wire.Codec` that changes next to nothing.
 
     No cost is added: Ollama's replies have no usage object that could hold it.

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from llmrouter.core.errors import AttemptError, RouterError
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.dialects.sse import encode_event
 
 MAX_MESSAGE_CHARACTERS = 2_000
@@ -24,8 +24,7 @@ EXCERPT_BYTES = 512
 _TITLE = re.compile(rb"<title[^>]*>([^<]{1,400})", re.IGNORECASE)
 
 
-@record
-class ProviderError:
+class ProviderError(Record):
     """A provider's own words, within bounds."""
 
     message: str

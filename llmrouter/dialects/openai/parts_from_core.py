@@ -23,15 +23,14 @@ from llmrouter.core.chat.parts import (
     Uploaded,
 )
 from llmrouter.core.chat.prompt import ChatPrompt, Message
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.dialects.fields import compact
 from llmrouter.dialects.interpreter import WriteTarget
 
 _AUDIO_FORMATS = {"audio/mpeg": "mp3", "audio/mp3": "mp3", "audio/x-wav": "wav"}
 
 
-@record
-class MessageWriter:
+class MessageWriter(Record):
     """Writes messages for one provider."""
 
     target: WriteTarget

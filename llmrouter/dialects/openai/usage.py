@@ -6,12 +6,13 @@ Imitators differ in what their figures include; where they say a total, it settl
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from decimal import Decimal
 from operator import itemgetter
 from typing import Any, Final, Literal, NamedTuple
 
-from llmrouter.core.records import record
+from msgspec import field
+
+from llmrouter.core.records import Record
 from llmrouter.core.usage import Usage, nusd_from_usd
 
 MAX_TOKENS = 10**12
@@ -96,8 +97,7 @@ class _Place(NamedTuple):
     rank: int
 
 
-@record
-class _Names:
+class _Names(Record):
     """What the names in an object mean: figures, or objects with names of their own."""
 
     figures: dict[str, _Place] = field(default_factory=dict)
@@ -119,8 +119,7 @@ def _names() -> _Names:
 _NAMES: Final = _names()
 
 
-@record
-class ReportedUsage:
+class ReportedUsage(Record):
     """What a usage object says.
 
     ``usage`` is None when it counts nothing.  ``cost_nusd`` is the provider's own figure;

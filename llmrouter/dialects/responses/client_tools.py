@@ -7,11 +7,12 @@ comes back to the client as the call that it knows.  Forms: openai-python 3.54, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Any
 
+from msgspec import field
+
 from llmrouter.core.chat.prompt import Tool
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.dialects.documents import write_document
 from llmrouter.dialects.fields import Fields, read_object
 
@@ -23,8 +24,7 @@ def _schema(required: list[str], **properties: Any) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": required}
 
 
-@record
-class ClientTool:
+class ClientTool(Record):
     """``payload`` is the member of a call that holds what the model asked for.
 
     ``fixed`` and ``defaults`` are members of the payload that the model has no say in, or may

@@ -7,7 +7,6 @@ assistant message, and the outputs of parallel calls one tool message.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from llmrouter.core.chat.losses import Losses
 from llmrouter.core.chat.parts import (
@@ -22,6 +21,7 @@ from llmrouter.core.chat.parts import (
     ToolResult,
 )
 from llmrouter.core.chat.prompt import Message, Role
+from llmrouter.core.records import replace
 from llmrouter.dialects.documents import write_document
 from llmrouter.dialects.fields import Fields
 from llmrouter.dialects.responses.client_tools import by_call, by_output

@@ -11,7 +11,7 @@ from typing import Any
 
 from llmrouter.core.chat.losses import Losses
 from llmrouter.core.configuration import Quirk
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.requests import ChatRequest
 from llmrouter.dialects.documents import read_json, write_document
 from llmrouter.dialects.interpreter import origin_name
@@ -22,8 +22,7 @@ from llmrouter.dialects.responses.seals import Seal, read_seal
 from llmrouter.dialects.wire import UNKNOWN_TARGET, CostOf, OutgoingRequest, TargetFacts
 
 
-@record
-class NativeCodec:
+class NativeCodec(Record):
     """A `llmrouter.dialects.wire.Codec` that changes next to nothing."""
 
     def encode(

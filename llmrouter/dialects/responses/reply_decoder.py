@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from llmrouter.core.chat.deltas import (
@@ -25,6 +24,7 @@ from llmrouter.core.chat.deltas import (
 )
 from llmrouter.core.chat.parts import Reasoning
 from llmrouter.core.errors import AttemptError
+from llmrouter.core.records import replace
 from llmrouter.core.usage import Usage
 from llmrouter.dialects.fields import read_object
 from llmrouter.dialects.responses.content_to_core import read_citation

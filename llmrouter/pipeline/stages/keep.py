@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from llmrouter.core.records import replace
 from llmrouter.dialects.wire import is_continuing
 from llmrouter.pipeline.exchange import Exchange
 

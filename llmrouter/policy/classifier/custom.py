@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from math import exp, log2
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.policy.classifier.features import fold, is_spaceless, split, window
 from llmrouter.policy.classifier.lexicon import Lexicon
 from llmrouter.policy.classifier.reading import Reading
@@ -44,8 +44,7 @@ _BOUND_VOTES = 1.0
 _BOUND_SHARE = 0.45
 
 
-@record
-class Match:
+class Match(Record):
     """Probabilities with the custom categories in them, and the evidence when one of them wins."""
 
     probabilities: Mapping[str, float]
@@ -53,8 +52,7 @@ class Match:
     evidence: tuple[Evidence, ...]
 
 
-@record
-class Vocabulary:
+class Vocabulary(Record):
     """The words of one custom category with their worth, and the topics bound to it."""
 
     name: str
@@ -88,8 +86,7 @@ def _without_overlaps(found: Mapping[str, float]) -> dict[str, float]:
     }
 
 
-@record
-class CustomMatcher:
+class CustomMatcher(Record):
     """All custom categories of a configuration, ready to be matched."""
 
     vocabularies: tuple[Vocabulary, ...]

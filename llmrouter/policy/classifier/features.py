@@ -16,7 +16,7 @@ import unicodedata
 from collections.abc import Iterable
 from itertools import pairwise
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 
 HEAD_CHARACTERS = 1300
 TAIL_CHARACTERS = 500
@@ -89,8 +89,7 @@ def fold(text: str) -> str:
     return text.lower() if text.isascii() else text.lower().translate(_FOLDINGS)
 
 
-@record
-class Words:
+class Words(Record):
     """A text taken apart: distinct words, word pairs, and character n-grams of spaceless scripts.
 
     `line` is all words in order, repetitions included, joined and enclosed by spaces."""

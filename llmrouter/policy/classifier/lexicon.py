@@ -6,11 +6,12 @@ words to custom categories. The format of the word lists is described in `words/
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field
 from importlib import resources
 from types import MappingProxyType
 
-from llmrouter.core.records import record
+from msgspec import field
+
+from llmrouter.core.records import Record
 from llmrouter.policy.classifier.features import Words, fold, is_spaceless
 
 BASE_FILES = ("programming.txt", "reasoning.txt", "everyday.txt")
@@ -34,8 +35,7 @@ _ARTICLES = ("وال", "بال", "لل", "ال", "و")
 _HEBREW_PREFIXES = "והבלמשכ"
 
 
-@record
-class Entries:
+class Entries(Record):
     """The words of one concept in one language, folded: whole words and pairs, beginnings,
     spaceless n-grams."""
 
@@ -44,8 +44,7 @@ class Entries:
     spaceless: frozenset[str]
 
 
-@record
-class Lexicon:
+class Lexicon(Record):
     """All concepts, indexed by word."""
 
     topics: frozenset[str]
@@ -55,7 +54,7 @@ class Lexicon:
     _beginnings: Mapping[str, tuple[str, ...]]
     _beginning_lengths: tuple[int, ...]
     _spaceless: Mapping[str, tuple[str, ...]]
-    _read: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
+    _read: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """What was found of words lately: a language's few hundred common ones are most of any text."""
 
     def find(self, words: Words) -> dict[str, list[str]]:

@@ -8,13 +8,12 @@ import re
 from bisect import bisect_right
 from collections.abc import Mapping
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 
 _EMOJI = frozenset((":", ";", *map(chr, (*range(0x1F300, 0x1FB00), *range(0x2600, 0x27C0)))))
 
 
-@record
-class _Structure:
+class _Structure(Record):
     """A mark's pattern, and what spares most texts the search.
 
     ``needs``: a character of these must be there.  ``words``: one of these must stand in the text

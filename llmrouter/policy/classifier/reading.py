@@ -1,6 +1,6 @@
 """One text, read: the features that the weights speak about."""
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.policy.classifier.features import Words, fold, split, units, window
 from llmrouter.policy.classifier.lexicon import Lexicon
 from llmrouter.policy.classifier.marks import marks
@@ -17,8 +17,7 @@ _CROSSED_MARKS = frozenset(
 )
 
 
-@record
-class Reading:
+class Reading(Record):
     """The features of one text: named ones (`!mark`, `@concept`), units, and what they were
     found by."""
 

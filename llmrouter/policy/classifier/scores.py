@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from math import exp
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 
 CODE = "code"
 REASONING = "reasoning"
@@ -17,8 +17,7 @@ CONTINUITY_CHARACTERS = 120
 found)."""
 
 
-@record
-class Evidence:
+class Evidence(Record):
     """A word or feature that spoke for a category; `weight` is what it added to the category's
     log-odds."""
 
@@ -27,8 +26,7 @@ class Evidence:
     weight: float
 
 
-@record
-class Scores:
+class Scores(Record):
     """Calibrated probabilities by category (they sum to 1), and the strongest evidence for the
     winner.
 
@@ -41,8 +39,7 @@ class Scores:
     standing: float = 1.0
 
 
-@record
-class CustomCategory:
+class CustomCategory(Record):
     """A category that exists only by its user's words."""
 
     name: str

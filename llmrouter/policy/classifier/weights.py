@@ -16,7 +16,7 @@ from math import sqrt
 from typing import NamedTuple
 from zlib import crc32
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 
 MAGIC = b"LRC1"
 FILE_NAME = "weights.bin"
@@ -33,8 +33,7 @@ class Hit(NamedTuple):
     weights: tuple[int, int, int]
 
 
-@record
-class Weights:
+class Weights(Record):
     """What training found: weights of log-odds, and the figures that calibrate them."""
 
     bias: Weight

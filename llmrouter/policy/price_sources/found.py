@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.policy.stated_prices import StatedPrice
 
 Catalogue = Mapping[str, Iterable[str]]
 """Model ids by provider: those that a person uses, whatever the source calls them."""
 
 
-@record
-class Skipped:
+class Skipped(Record):
     """A model whose price was not taken over, and why."""
 
     model: str
     reason: str
 
 
-@record
-class Found:
+class Found(Record):
     """Everything that a source says."""
 
     prices: tuple[StatedPrice, ...]

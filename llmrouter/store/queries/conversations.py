@@ -10,13 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from llmrouter.core.events import AttemptSucceeded, RequestClassified, RequestValidated
 from llmrouter.core.ledger import RequestRow
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.store.queries.rows import request_row, select_requests
 from llmrouter.store.schema import event, request
 
 
-@record
-class ConversationTurn:
+class ConversationTurn(Record):
     """The last answered turn of a conversation.
 
     ``scores`` are its classification's; ``tools`` is how many tools it carried, ``called_tools``

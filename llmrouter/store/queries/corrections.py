@@ -9,12 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from llmrouter.core.events import RequestCorrected
 from llmrouter.core.ids import id_floor
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.store.schema import event
 
 
-@record
-class CorrectionCount:
+class CorrectionCount(Record):
     """How often a category was corrected to another, by the mode that had decided; a correction
     to the same category confirms it."""
 

@@ -12,13 +12,12 @@ from typing import Any
 from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.store.rollups import hour_of
 from llmrouter.store.schema import usage_hour, usage_mode, usage_total
 
 
-@record
-class Metrics:
+class Metrics(Record):
     """Counts of requests, and what they took.
 
     ``success`` are completed requests, ``failed`` all others.  ``avg_latency_ms`` is over

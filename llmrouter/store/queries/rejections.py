@@ -11,13 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from llmrouter.core.events import RequestRejected
 from llmrouter.core.ids import id_floor
 from llmrouter.core.ledger import RequestRow
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.store.queries.rows import request_row, select_requests
 from llmrouter.store.schema import event, request
 
 
-@record
-class Rejection:
+class Rejection(Record):
     """A refused request and every fault that was found in it."""
 
     request: RequestRow

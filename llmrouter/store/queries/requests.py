@@ -22,7 +22,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from llmrouter.core.ids import id_floor
 from llmrouter.core.ledger import RequestRow
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.core.routing import Ending, Purpose
 from llmrouter.store.queries.rows import request_row, select_requests
 from llmrouter.store.schema import request, usage_day
@@ -30,8 +30,7 @@ from llmrouter.store.schema import request, usage_day
 _DAY_US: Final = 86_400_000_000
 
 
-@record
-class RequestFilter:
+class RequestFilter(Record):
     """Which requests; None is any.
 
     ``model`` is ``provider/model`` or a model id alone; ``since_us`` a moment (wall clock).
@@ -50,8 +49,7 @@ class RequestFilter:
         return self.purpose == "live" and sum(value is not None for value in named) > 1
 
 
-@record
-class RequestPage:
+class RequestPage(Record):
     """Requests, newest first; ``next_before`` begins the next page, None ends the list."""
 
     requests: tuple[RequestRow, ...]

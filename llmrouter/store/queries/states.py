@@ -3,13 +3,13 @@ over."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from llmrouter.core.ledger import AccountLockRow, AvailabilityRows, BreakerRow, CooldownRow
+from llmrouter.core.records import replace
 from llmrouter.store.schema import account_lock, breaker, cooldown
 
 MAX_OPEN_US: Final = 300_000_000

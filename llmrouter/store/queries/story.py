@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from llmrouter.core.ledger import AttemptRow, RequestRow
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.store.queries.rows import (
     attempt_row,
     request_row,
@@ -19,8 +19,7 @@ from llmrouter.store.queries.rows import (
 from llmrouter.store.schema import attempt, event, request
 
 
-@record
-class StoredEvent:
+class StoredEvent(Record):
     """An event as it is kept; members at their defaults are left out of ``data``."""
 
     seq: int
@@ -29,8 +28,7 @@ class StoredEvent:
     data: Mapping[str, Any]
 
 
-@record
-class RequestStory:
+class RequestStory(Record):
     """What is known of a request; ``request`` is None while it goes on."""
 
     request_id: int

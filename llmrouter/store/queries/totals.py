@@ -8,13 +8,12 @@ from typing import Any
 from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.store.queries.usage import histogram_columns
 from llmrouter.store.schema import MEASURES, usage_total
 
 
-@record
-class Total:
+class Total(Record):
     """Live requests of one kind; empty text is what they did not have.
 
     ``amounts`` are the measures of ``usage_total``.

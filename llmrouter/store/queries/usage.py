@@ -10,7 +10,7 @@ from sqlalchemy import Row, Table, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from llmrouter.core.days import DaySpan
-from llmrouter.core.records import record
+from llmrouter.core.records import Record
 from llmrouter.store.schema import HISTOGRAM_BITS, usage_attempt_day, usage_day, usage_decision_day
 
 Dimension = Literal[
@@ -38,8 +38,7 @@ _TABLES: Final[Mapping[str, Table]] = {
 }
 
 
-@record
-class Asked:
+class Asked(Record):
     """A question: sums of which measures, over what, by what.
 
     ``requests`` are live ones unless all are asked for, and so are ``calls`` to providers;
@@ -53,8 +52,7 @@ class Asked:
     live_only: bool = True
 
 
-@record
-class Sums:
+class Sums(Record):
     """One group: its values in the order of `Asked.by` (None is "has none"), and the sums."""
 
     by: tuple[str | None, ...]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from llmrouter.core.chat.losses import Losses
 from llmrouter.core.chat.parts import Part, Reasoning, Text, ToolCall, ToolResult
 from llmrouter.core.chat.prompt import ChatPrompt, JsonSchema
 from llmrouter.core.errors import AttemptError, RouterError
+from llmrouter.core.records import replace
 from llmrouter.core.requests import ChatRequest
 from llmrouter.dialects.interpreter import Interpreter, WriteTarget
 from llmrouter.dialects.wire import Codec

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from llmrouter.core.chat.deltas import Finished, Reply, fold
 from llmrouter.core.chat.parts import Image, Inline, Part, Reasoning, Text, ToolCall
 from llmrouter.core.chat.prompt import ChatPrompt, Message, ToolChoice
 from llmrouter.core.errors import AttemptError, RouterError
+from llmrouter.core.records import replace
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.usage import Usage
 from llmrouter.dialects.interpreter import Interpreter

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 from unittest import mock
 
@@ -10,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmrouter.core.records import replace
 from llmrouter.core.usage import Usage
 from llmrouter.dialects.openai import usage
 from llmrouter.dialects.openai.usage import read_usage

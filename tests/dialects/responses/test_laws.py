@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +10,7 @@ from llmrouter.core.chat.deltas import Reply, fold
 from llmrouter.core.chat.losses import Losses
 from llmrouter.core.chat.parts import Image, Part, Reasoning
 from llmrouter.core.chat.prompt import ChatPrompt, JsonSchema
+from llmrouter.core.records import replace
 from llmrouter.dialects.documents import write_document
 from llmrouter.dialects.interpreter import Interpreter, ReplyContext, WriteTarget
 from llmrouter.dialects.responses.seals import Kind, Seal, read_seal, write_seal
