@@ -9,8 +9,10 @@ from __future__ import annotations
 import base64
 import os
 import re
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, assert_never
 
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 Tuple = TypeVar("Tuple", RequestRow, AttemptRow)
 
 READ_AT_ONCE: Final = 200
+
+_IN_MEMORY: Final = "/dev/shm"  # noqa: S108 -- the file in it has a name of its own
+"""Linux's; gone with the machine, but not with the process."""
 
 
 class Spill:
@@ -68,6 +73,17 @@ class Spill:
         content = payload if isinstance(payload, str) else write_payload(payload)
         with self._lock:
             _append(self.rejected_path, [to_json({"reason": reason, "line": content})])
+
+    def rescue(self, payloads: Sequence[Payload]) -> Path:
+        """Puts payloads where something can be written, if not here; gives the file.
+
+        Raises ``OSError``.
+        """
+        lines = [write_payload(payload) for payload in payloads]
+        with suppress(OSError):
+            return _append_elsewhere(self.path.name, lines, folder=None)
+        # With the disk, mostly, its folder for temporary files cannot be written, either.
+        return _append_elsewhere(self.path.name, lines, folder=_IN_MEMORY)
 
     def seal(self) -> list[Path]:
         """The files to replay, oldest first; what comes from now on goes into a new one."""
@@ -238,6 +254,14 @@ def _append(path: Path, lines: Sequence[str]) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _append_elsewhere(name: str, lines: Sequence[str], folder: str | None) -> Path:
+    """Into a new file (0600) in a folder for such; without one, the system's."""
+    descriptor, path = tempfile.mkstemp(prefix=f"{name}.", dir=folder)
+    os.close(descriptor)
+    _append(Path(path), lines)
+    return Path(path)
 
 
 def _flush(descriptor: int) -> None:

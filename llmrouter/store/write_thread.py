@@ -182,7 +182,8 @@ class WriteThread:
                 replayed = self._replay()
             elif not entries and (self._failing or doubted):
                 self._probe()
-        except _DatabaseFault as fault:
+        except (_DatabaseFault, OSError) as fault:
+            # The database's, or the spill file's: its folder can't be written.
             self._doubted = doubted
             self._fail(str(fault))
             return [entry for entry in entries if not entry.safe]

@@ -171,6 +171,8 @@ class LedgerWriter:
         self._disarm()
         if not await asyncio.to_thread(self._thread.stop, self._settings.stop_wait_s):
             logger.warning("the database did not answer; the ledger's writer is left behind")
+        if self._waiting and self._degraded:
+            await self._leave_behind([entry for entry in self._waiting if not entry.safe])
 
     async def transact(self, job: Callable[[Connection], T]) -> T:
         """Runs a job in a transaction on the writing connection.
@@ -331,6 +333,21 @@ class LedgerWriter:
             self._spilling = None
             self._arm()
 
+    async def _leave_behind(self, entries: Sequence[Entry]) -> None:
+        """The last resort of a server that stops: records that nothing has taken so far."""
+        payloads = [entry.payload for entry in entries]
+        try:
+            path = await asyncio.to_thread(self._spill.rescue, payloads)
+        except OSError as error:
+            logger.critical("%d records are lost: %s", len(entries), error)
+            return
+        self._settle(entries)
+        logger.critical(
+            "%d records can be written neither to the database nor beside it; they are in %s. When "
+            "its folder can be written again, `cat %s >> %s`: the next start takes them",
+            *(len(entries), path, path, self._spill.path),
+        )
+
     def _refuse(self, entry: Entry) -> None:
         entry.told = True
         error = Overloaded("the request could not be recorded", code="ledger_unavailable")
@@ -351,7 +368,7 @@ class LedgerWriter:
         if self._degraded is None:
             return
         self._degraded = None
-        logger.warning("the ledger is written again; %d entries were caught up", replayed)
+        logger.warning("the ledger is written again; %d entries came from the spill file", replayed)
         self.note([Event(0, LedgerRestored(replayed))])
 
     def _count_rejected(self, path: Path, reason: str) -> None:

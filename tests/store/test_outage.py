@@ -25,6 +25,12 @@ from llmrouter.store.writer import LedgerSettings, LedgerWriter
 from tests.store.conftest import IMPATIENT, OpenStore
 from tests.store.samples import BODY, answered, ask, files, locked
 
+READ_ONLY = {
+    "sqlite": "PRAGMA query_only = 1",
+    "postgresql": "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+}
+"""Makes a connection one that fails like those of a database that has become read-only."""
+
 
 async def until_healthy(store: Store) -> None:
     for _ in range(500):
@@ -195,6 +201,63 @@ async def test_when_the_spill_file_fails_too_memory_is_used_until_it_is_full(
         await until_healthy(store)
         store.ledger.admit()
     assert ask(database, "SELECT count(*), sum(attempts) FROM request") == [(3, 6)]
+
+
+async def test_a_spill_file_that_cannot_be_taken_in_is_tried_again_without_filling_the_log(
+    opened: OpenStore, database: DatabaseAddress, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As in a folder that has become read-only, in which nothing can be renamed."""
+    async with opened(ledger=IMPATIENT) as store:
+        spilled = spill_of(database, tmp_path)
+        obstacle = spilled.with_name(f"{spilled.name}.1")
+        with locked(database):
+            await store.ledger.close(answered(store.ids.next()))
+            obstacle.mkdir()
+        await store.ledger.close(answered(store.ids.next()))
+        await asyncio.sleep(5 * IMPATIENT.retry_s)
+        assert not store.ledger.healthy
+        obstacle.rmdir()
+        await until_healthy(store)
+    assert ask(database, "SELECT count(*), sum(attempts) FROM request") == [(2, 4)]
+    assert [entry for entry in caplog.records if entry.exc_info] == []
+
+
+@pytest.mark.parametrize("place", ["temporary", "in memory"])
+async def test_a_server_that_stops_while_nothing_can_be_written_says_where_its_records_are(
+    place: str,
+    opened: OpenStore,
+    database: DatabaseAddress,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    temporary = elsewhere if place == "temporary" else tmp_path / "nowhere"
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    monkeypatch.setattr("llmrouter.store.spill._IN_MEMORY", str(elsewhere))
+    path = spill_of(database, tmp_path)
+    async with opened(ledger=IMPATIENT) as store:
+        records = [answered(store.ids.next(), body=BODY) for _ in range(3)]
+        await store.ledger.close(records[0])
+        await store.ledger.transact(
+            lambda connection: connection.exec_driver_sql(READ_ONLY[database.kind]).close()
+        )
+        path.mkdir()
+        for record in records[1:]:
+            await store.ledger.close(record)
+        assert not store.ledger.healthy
+    path.rmdir()
+    [rescued] = files(elsewhere, "*")
+    assert rescued.stat().st_mode & 0o777 == 0o600
+    told = [entry.getMessage() for entry in caplog.records if entry.levelname == "CRITICAL"]
+    assert f"`cat {rescued} >> {path}`" in told[0]
+    with path.open("ab") as spilled:  # as it says
+        spilled.write(rescued.read_bytes())
+    async with opened() as store:
+        assert await store.reader.body(records[2].request.id) == BODY
+    assert ask(database, "SELECT count(*), sum(attempts) FROM request") == [(3, 6)]
+    assert ask(database, "SELECT sum(requests) FROM usage_day") == [(3,)]
 
 
 class _Full(Spill):
