@@ -12,7 +12,8 @@ from llmrouter.core.configuration import Quirk
 from llmrouter.core.records import Record
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import DialectName
-from llmrouter.dialects.framing import Framing
+from llmrouter.dialects.framing import Frame, Framing
+from llmrouter.dialects.refrain import Refrain
 from llmrouter.dialects.tool_adapter import ToolRules
 from llmrouter.dialects.wire import UNKNOWN_TARGET, TargetFacts
 
@@ -66,6 +67,10 @@ class ReplyDecoder(Protocol):
 
     def read_whole(self, document: Mapping[str, Any]) -> Iterable[Delta]:
         """A reply that came in one piece."""
+
+    def refrain_of(self, frame: Frame) -> Refrain | None:
+        """What an event that says one text has in common with those that say another; None where
+        they have nothing, or nobody has looked."""
 
 
 class ReplyEncoder(Protocol):

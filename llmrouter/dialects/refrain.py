@@ -112,7 +112,35 @@ def cut_at_text(
     return None
 
 
-class Skimmer:
+class Learner:
+    """Knows what the last chunk that was read has in common with those that follow.
+
+    After so many that had nothing it gives up.
+    """
+
+    def __init__(self) -> None:
+        self._refrain: Refrain | None = None
+        self._left_refrains = REFRAINS
+
+    @property
+    def is_learning(self) -> bool:
+        """Whether it is still worth looking for what chunks have in common."""
+        return self._left_refrains > 0
+
+    def learn(self, refrain: Refrain | None) -> None:
+        """Takes in what a chunk that was read may have in common with those that follow."""
+        self._left_refrains -= 1
+        self._refrain = refrain if self.is_learning else None
+
+    def text(self, data: bytes) -> str | None:
+        """What a chunk says that is like the last one; None for every other."""
+        text = self._refrain.text(data) if self._refrain is not None else None
+        if text is not None:
+            self._left_refrains = REFRAINS
+        return text
+
+
+class Skimmer(Learner):
     """Passes a stream on: chunks that are like the last one as they come, all others are `read`.
 
     A reader of streams is one itself: did the two hold each other, each stream would have to wait
@@ -120,11 +148,10 @@ class Skimmer:
     """
 
     def __init__(self, observed: Observed, event_bytes: int) -> None:
+        super().__init__()
         self.observed = observed
         self._event_bytes = event_bytes
-        self._refrain: Refrain | None = None
         self._may_skip = False
-        self._left_refrains = REFRAINS
 
     def read(self, data: bytes) -> Iterable[bytes]:
         """What the client may have of bytes that are read chunk by chunk; shows each to `learn`."""
@@ -139,17 +166,6 @@ class Skimmer:
         """What the client may have now."""
         end = self._skip(data, 0)
         return (data,) if end == len(data) else self._pass(data, end)
-
-    @property
-    def is_learning(self) -> bool:
-        """Whether it is still worth looking for what chunks have in common."""
-        return self._left_refrains > 0
-
-    def learn(self, refrain: Refrain | None) -> None:
-        """Takes in what a chunk that was read may have in common with those that follow; after so
-        many that had nothing, it gives up."""
-        self._left_refrains -= 1
-        self._refrain = refrain if self.is_learning else None
 
     def _skip(self, data: bytes, start: int) -> int:
         """Where the chunks end that are like the last one."""

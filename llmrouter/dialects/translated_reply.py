@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from llmrouter.core.chat.deltas import Delta, Finished, UsageReported, fold
+from llmrouter.core.chat.deltas import Delta, Finished, TextDelta, UsageReported, fold
 from llmrouter.core.errors import AttemptError
 from llmrouter.core.records import replace
 from llmrouter.dialects.documents import write_document
@@ -15,6 +15,7 @@ from llmrouter.dialects.fields import read_object
 from llmrouter.dialects.framing import Frame, Framer
 from llmrouter.dialects.interpreter import ReplyDecoder, ReplyEncoder
 from llmrouter.dialects.observer import ReplyObserver
+from llmrouter.dialects.refrain import Learner
 from llmrouter.dialects.sequence import Sequencer
 from llmrouter.dialects.tool_adapter import ToolAdapter
 from llmrouter.dialects.wire import CostOf
@@ -45,6 +46,7 @@ class TranslatedReply:
         self._cost_of = cost_of
         self._observer = observer or ReplyObserver()
         self._sequencer = Sequencer()
+        self._learner = Learner()
         self._deltas: list[Delta] = []
         self.observed = self._observer.observed
 
@@ -84,10 +86,12 @@ class TranslatedReply:
         return self._write(self._tools.restore(self._sequencer.feed(kept)))
 
     def _decode(self, frame: Frame) -> list[Delta]:
+        if text := self._learner.text(frame.raw):  # whether none is a delta, the decoder knows
+            return [TextDelta(text)]
         try:
             if frame.is_whole:
                 return list(self._decoder.read_whole(read_object(frame.data)))
-            return list(self._decoder.read_event(frame.name, frame.data))
+            deltas = list(self._decoder.read_event(frame.name, frame.data))
         except AttemptError as error:
             error.phase = self._observer.phase
             raise
@@ -96,6 +100,10 @@ class TranslatedReply:
                 raise self._observer.fault("bad_body", "the reply is no JSON object") from error
             self._observer.skip()
             return []
+        if self._learner.is_learning:
+            says_text = len(deltas) == 1 and isinstance(deltas[0], TextDelta)
+            self._learner.learn(self._decoder.refrain_of(frame) if says_text else None)
+        return deltas
 
     def _write(self, deltas: Iterable[Delta]) -> bytes:
         if self._stream:

@@ -9,7 +9,6 @@ from llmrouter.core.chat.deltas import ArgumentsDelta, ReasoningDelta, TextDelta
 from llmrouter.core.errors import AttemptError
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.usage import NUSD_PER_USD
-from llmrouter.dialects.anthropic.refrain import refrain_of
 from llmrouter.dialects.anthropic.reply_decoder import ReplyDecoder
 from llmrouter.dialects.anthropic.reply_encoder import MESSAGE_STOP, ReplyEncoder
 from llmrouter.dialects.documents import write_document
@@ -87,6 +86,10 @@ class NativeReply(Skimmer):
 
     def _watch(self, frame: Frame) -> bool | None:
         """Takes in what accounting needs; whether usage was in it, None when nothing was."""
+        text = self.text(frame.raw)
+        if text is not None:
+            self.observed.add_text(text)
+            return False
         try:
             if frame.is_whole:
                 deltas = list(self._decoder.read_whole(read_object(frame.data)))
@@ -104,7 +107,7 @@ class NativeReply(Skimmer):
             self._observer.see(delta)
         if self.is_learning:
             says_text = len(deltas) == 1 and isinstance(deltas[0], _SAYING)
-            self.learn(refrain_of(frame.raw, frame.data) if says_text else None)
+            self.learn(self._decoder.refrain_of(frame) if says_text else None)
         return any(isinstance(delta, UsageReported) for delta in deltas)
 
     def _with_cost(self, frame: Frame) -> bytes:

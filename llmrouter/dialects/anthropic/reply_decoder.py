@@ -34,7 +34,8 @@ from llmrouter.dialects.anthropic.usage import (
 )
 from llmrouter.dialects.documents import write_document
 from llmrouter.dialects.fields import read_object
-from llmrouter.dialects.refrain import REFRAINS, Refrain
+from llmrouter.dialects.framing import Frame
+from llmrouter.dialects.refrain import Refrain
 
 
 class ReplyDecoder:
@@ -48,16 +49,8 @@ class ReplyDecoder:
         self._kinds: dict[int, str] = {}
         self._has_arguments: set[int] = set()
         self._first_inputs: dict[int, dict[str, Any]] = {}
-        self._refrain: Refrain | None = None
-        self._left_refrains = REFRAINS
 
     def read_event(self, name: str | None, data: bytes) -> Iterable[Delta]:
-        if self._refrain is not None:
-            text = self._refrain.text(data)
-            if text is not None:
-                self._left_refrains = REFRAINS
-                return (TextDelta(text),)
-            self._refrain = None
         event = read_object(data)
         match event:
             case {"type": "message_start", "message": dict(message)}:
@@ -65,8 +58,6 @@ class ReplyDecoder:
             case {"type": "content_block_start", "index": int(index), "content_block": dict(block)}:
                 return self._start_block(index, block)
             case {"type": "content_block_delta", "index": int(index), "delta": dict(delta)}:
-                if delta.get("type") == "text_delta" and self._kinds.get(index) == "text":
-                    self._refrain = self._learnt(data)
                 return self._read_delta(index, delta)
             case {"type": "content_block_stop", "index": int(index)}:
                 return self._stop_block(index)
@@ -89,12 +80,8 @@ class ReplyDecoder:
             raise AttemptError("bad_body", "body", "the provider's reply has no content")
         return self._read_message(document, content)
 
-    def _learnt(self, data: bytes) -> Refrain | None:
-        """What a text's delta has in common with those that follow it."""
-        if not self._left_refrains:
-            return None
-        self._left_refrains -= 1
-        return refrain_of(data, data)
+    def refrain_of(self, frame: Frame) -> Refrain | None:
+        return refrain_of(frame.raw, frame.data)
 
     def _read_message(self, document: Mapping[str, Any], content: list[Any]) -> Iterator[Delta]:
         yield from self._read_start(document)

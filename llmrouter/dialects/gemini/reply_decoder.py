@@ -25,6 +25,7 @@ from llmrouter.core.errors import AttemptError
 from llmrouter.core.records import replace
 from llmrouter.dialects.documents import write_document
 from llmrouter.dialects.fields import read_object
+from llmrouter.dialects.framing import Frame
 from llmrouter.dialects.gemini.errors import read_error_object
 from llmrouter.dialects.gemini.finish_reasons import BROKEN_CALLS, read_finish_reason
 from llmrouter.dialects.gemini.parts_to_core import read_address, read_media
@@ -61,6 +62,9 @@ class ReplyDecoder:
         if not (is_reply or "error" in document):
             raise AttemptError("bad_body", "body", "the provider's reply has no candidates")
         return self._read(document)
+
+    def refrain_of(self, frame: Frame) -> None:
+        return None  # Each event counts the tokens so far.
 
     def _read(self, document: Mapping[str, Any]) -> Iterator[Delta]:
         if "error" in document:

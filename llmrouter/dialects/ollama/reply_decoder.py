@@ -22,6 +22,7 @@ from llmrouter.core.chat.parts import Image
 from llmrouter.core.errors import AttemptError
 from llmrouter.dialects.documents import write_document
 from llmrouter.dialects.fields import read_object
+from llmrouter.dialects.framing import Frame
 from llmrouter.dialects.ollama.errors import read_error_object
 from llmrouter.dialects.ollama.images import read_picture
 from llmrouter.dialects.ollama.usage import read_metrics, read_usage
@@ -46,6 +47,9 @@ class ReplyDecoder:
         if not {"error", "message", "response"} & document.keys():
             raise AttemptError("bad_body", "body", "the provider's reply has no message")
         return self._read(document)
+
+    def refrain_of(self, frame: Frame) -> None:
+        return None  # Each line has a time of its own.
 
     def _read(self, document: Mapping[str, Any]) -> Iterator[Delta]:
         if "error" in document:

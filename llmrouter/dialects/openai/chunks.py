@@ -67,7 +67,10 @@ class ChunkStream:
 
     def finish(self) -> Iterator[Chunk]:
         """The last chunk, when its empty line is missing."""
-        events = self._splitter.finish()
+        try:
+            events = self._splitter.finish()
+        except AttemptError as error:
+            raise self._watch.fault(error.kind, error.message) from None
         # Another event may be put behind it, so it gets its empty line.
         return self._read_all([e._replace(raw=e.raw.rstrip(b"\r\n") + b"\n\n") for e in events])
 

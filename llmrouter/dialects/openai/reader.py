@@ -143,8 +143,9 @@ class _PassedStream(Skimmer):
     def _learning(self, chunks: Iterable[Chunk]) -> Iterable[Chunk]:
         """The chunks, each of which may be like those that follow."""
         for chunk in chunks:
-            if self.is_learning and chunk.document is not None:
-                self.learn(refrain_of(chunk.raw, chunk.document))
+            document = chunk.document
+            if document is not None and self.is_learning and self.text(chunk.raw) is None:
+                self.learn(refrain_of(chunk.raw, document))
             yield chunk
 
     def _visible(self, chunks: Iterable[Chunk]) -> Iterable[bytes]:

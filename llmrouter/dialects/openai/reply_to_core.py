@@ -26,12 +26,13 @@ from llmrouter.core.errors import AttemptError, Phase
 from llmrouter.core.usage import Usage
 from llmrouter.dialects.documents import write_document
 from llmrouter.dialects.fields import read_object
+from llmrouter.dialects.framing import Frame
 from llmrouter.dialects.openai.errors import ProviderError, read_error_document
 from llmrouter.dialects.openai.parts_to_core import REASONING_TEXTS, media_source
 from llmrouter.dialects.openai.refrain import refrain_of
 from llmrouter.dialects.openai.usage import read_usage
 from llmrouter.dialects.openai.watch import known_finish_reason
-from llmrouter.dialects.refrain import REFRAINS, Refrain
+from llmrouter.dialects.refrain import Refrain
 from llmrouter.dialects.service_tiers import read_service_tier
 
 _DONE = b"[DONE]"
@@ -58,28 +59,16 @@ class ReplyDecoder:
         self._has_started = False
         self._has_refused = False
         self._calls: list[str] = []
-        self._refrain: Refrain | None = None
-        self._left_refrains = REFRAINS
         self._call_at: dict[int, int] = {}
 
     def read_event(self, name: str | None, data: bytes) -> Iterable[Delta]:
-        if self._refrain is not None and name is None:
-            text = self._refrain.text(data)
-            if text is not None:
-                self._left_refrains = REFRAINS
-                return (TextDelta(text),) if text else ()
         if data.strip() == _DONE:
             self.is_over = True
             return ()
         document = read_object(data)
         if name == "error" or document.get("error"):
             raise _fault(document, "stream")
-        deltas = tuple(self._read(document, "delta"))
-        if self._left_refrains:
-            self._left_refrains -= 1
-            says_text = len(deltas) == 1 and isinstance(deltas[0], TextDelta)
-            self._refrain = refrain_of(data, document) if says_text else None
-        return deltas
+        return self._read(document, "delta")
 
     def read_whole(self, document: Mapping[str, Any]) -> Iterable[Delta]:
         if document.get("error") or document.get("object") == "error":
@@ -89,6 +78,9 @@ class ReplyDecoder:
                 return self._read(document, "message")
             case _:
                 raise AttemptError("bad_body", "body", "the provider's reply has no choices")
+
+    def refrain_of(self, frame: Frame) -> Refrain | None:
+        return refrain_of(frame.raw, read_object(frame.data))
 
     def _read(self, document: Mapping[str, Any], member: str) -> Iterator[Delta]:
         if not self._has_started:

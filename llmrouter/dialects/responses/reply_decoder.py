@@ -27,6 +27,7 @@ from llmrouter.core.errors import AttemptError
 from llmrouter.core.records import replace
 from llmrouter.core.usage import Usage
 from llmrouter.dialects.fields import read_object
+from llmrouter.dialects.framing import Frame
 from llmrouter.dialects.responses.content_to_core import read_citation
 from llmrouter.dialects.responses.errors import is_failure, read_failure
 from llmrouter.dialects.responses.items_to_core import read_generated_image
@@ -96,6 +97,9 @@ class ReplyDecoder:
         if not isinstance(document.get("output"), list):
             raise AttemptError("bad_body", "body", "the provider's reply has no output")
         return self._read_ending(document)
+
+    def refrain_of(self, frame: Frame) -> None:
+        return None  # Each event has a number of its own.
 
     def _start(self, response: Mapping[str, Any]) -> Iterator[Delta]:
         if self._has_started:
