@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-from llmrouter.core.records import Record
+from llmrouter.core.records import Record, replace
 from llmrouter.core.routing import DialectName, Need
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
@@ -25,8 +25,8 @@ class Turn(Record):
     calls_tools: bool = False
 
 
-class ChatRequest(NamedTuple):
-    """A validated chat request; a tuple, because each is made a second time for its caller.
+class ChatRequest(Record):
+    """A validated chat request.
 
     ``document`` is the parsed body, read-only by convention; ``body`` the bytes as they came.
     ``include_usage`` says that the client asked for the usage chunk of a stream.
@@ -58,4 +58,4 @@ class ChatRequest(NamedTuple):
 
     def of_caller(self, headers: Mapping[str, str], request_id: int) -> ChatRequest:
         """The same request, with what its body does not say."""
-        return ChatRequest(*self[:-2], headers, request_id)
+        return replace(self, headers=headers, request_id=request_id)

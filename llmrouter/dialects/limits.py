@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import orjson
 
+from llmrouter.core.records import replace
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.routing import DialectName
 from llmrouter.dialects.documents import write_document
@@ -46,8 +47,8 @@ def within_output(request: ChatRequest, most: int | None) -> tuple[ChatRequest, 
     if request.dialect == "anthropic":
         document, told = _thinking_within(document, request.max_output_tokens, most)
         notes += told
-    changed = request._replace(
-        document=document, body=write_document(document), max_output_tokens=most
+    changed = replace(
+        request, document=document, body=write_document(document), max_output_tokens=most
     )
     return changed, tuple(notes)
 

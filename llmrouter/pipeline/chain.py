@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 class Chain:
-    """One request's way through its candidates; `run` fills the exchange's ``reply``."""
+    """One request's way through its candidates, until one of them gives the reply."""
 
     _race: Race  # once it has raced
 
@@ -47,8 +47,8 @@ class Chain:
             longest_s = max(longest_s, terms.timeouts.total_s)
         self._deadline_us = round(longest_s * 1e6)
 
-    async def run(self) -> None:
-        """Raises `RouterError` when nobody answered."""
+    async def run(self) -> Reply:
+        """Gives the reply.  Raises `RouterError` when nobody answered."""
         exchange = self._exchange
         plan = fallback_plan(exchange.decision.usable or self._trial(), window_of=self._window_of)
         try:
@@ -59,6 +59,8 @@ class Chain:
             if exchange.has_left:
                 raise ClientGone from None
             raise self._failure(stop.value) from None
+        else:
+            return exchange.reply
         finally:
             if self._has_raced:
                 await self._call_off("outrun" if hasattr(exchange, "reply") else "cancelled")

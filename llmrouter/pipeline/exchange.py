@@ -152,6 +152,7 @@ class Exchange:
         self.events = []
         self.opened = 0
         self.error = None
+        self.response_state = None
         self.attempts = 0
         self.tries = 0
         self.unrecorded = False

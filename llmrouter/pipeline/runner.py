@@ -38,8 +38,11 @@ class Stage(Protocol):
 
     name: str
 
-    def __call__(self, exchange: Exchange) -> Awaitable[None]:
-        """Raises `RouterError` to end the request with that error."""
+    def __call__(self, exchange: Exchange) -> Awaitable[Reply | None]:
+        """Gives the reply, if it is there: then no further stage is run.
+
+        Raises `RouterError` to end the request with that error.
+        """
 
 
 class Pipeline:
@@ -53,8 +56,9 @@ class Pipeline:
     ) -> None:
         """``turnstile`` stands before the closing stages, and is shared with the other pipelines of
         the same event loop."""
-        self._forward = tuple(forward)
-        self._closing = tuple(closing)
+        # A bound method is called in half the time of an object.
+        self._forward = tuple([(stage.name, stage.__call__) for stage in forward])
+        self._closing = tuple([(stage.name, stage.__call__) for stage in closing])
         self._turnstile = turnstile or Turnstile()
 
     async def advance(self, exchange: Exchange) -> None:
@@ -62,12 +66,13 @@ class Pipeline:
         try:
             now_ns, laps = exchange.now_ns, exchange.laps
             was_ns = now_ns()
-            for stage in self._forward:
+            for name, run in self._forward:
                 try:
-                    await stage(exchange)
+                    reply = await run(exchange)
                 finally:
-                    laps.append((stage.name, was_ns, was_ns := now_ns()))
-                if hasattr(exchange, "reply"):
+                    laps.append((name, was_ns, was_ns := now_ns()))
+                if reply is not None:
+                    exchange.reply = reply
                     return
         except RouterError as error:
             _refuse(exchange, error)
@@ -128,9 +133,9 @@ class Pipeline:
                 cancelled = error
         now_ns, laps = exchange.now_ns, exchange.laps
         was_ns = now_ns()
-        for stage in self._closing:
+        for name, run in self._closing:
             try:
-                await stage(exchange)
+                await run(exchange)
             except asyncio.CancelledError as error:
                 cancelled = error
             except RouterError as error:
@@ -141,7 +146,7 @@ class Pipeline:
                 failure = _fault(exchange)
                 break
             finally:
-                laps.append((stage.name, was_ns, was_ns := now_ns()))
+                laps.append((name, was_ns, was_ns := now_ns()))
         if cancelled is not None:
             raise cancelled
         return failure

@@ -32,7 +32,7 @@ class Try(Record):
     """Send to this target as attempt ``n``, after ``wait_s``.
 
     ``after`` is the target that failed before, ``because`` its reason; both None on the first try
-    and after a target that was passed over first.
+    and after a target that was passed over first.  ``is_retry``: it is that one, once more.
     """
 
     target: Target
@@ -40,11 +40,7 @@ class Try(Record):
     wait_s: float = 0.0
     after: Target | None = None
     because: str | None = None
-
-    @property
-    def is_retry(self) -> bool:
-        """Whether the target that has just failed is asked once more."""
-        return self.after is not None and self.after == self.target
+    is_retry: bool = False
 
 
 class Failed(Record):
@@ -105,7 +101,8 @@ def fallback_plan(
             target, wait_s = failed, hope_s
             retried.add(target)
         reason = last.verdict.reason if last else None
-        outcome = yield Try(target, n + 1, wait_s, after=failed, because=reason)
+        is_retry = failed is not None and failed == target
+        outcome = yield Try(target, n + 1, wait_s, failed, reason, is_retry)
         if isinstance(outcome, PassedOver):
             passed_over.append((target, outcome.refused))
             continue

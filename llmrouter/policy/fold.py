@@ -168,13 +168,14 @@ def _gather(events: Iterable[Event]) -> tuple[dict[type, Any], dict[int, _Call]]
     """Facts about the request, the last of each kind, and about its attempts by their numbers."""
     facts: dict[type, Any] = {}
     calls: dict[int, _Call] = {}
-    for dt_us, data in events:
+    for event in events:
+        data = event.data
         kind = type(data)
         take = _OF_ATTEMPTS.get(kind)
         if take is None:
             facts[kind] = data
         else:
-            take(calls, data, dt_us)
+            take(calls, data, event.dt_us)
     if RequestReceived in facts:
         raise ValueError(f"{RequestReceived.kind} came twice")
     return facts, calls
@@ -213,7 +214,7 @@ _OF_ATTEMPTS: Final[Mapping[type, Callable[[dict[int, _Call], Any, int], None]]]
 
 def _abandoned(events: Iterable[Event]) -> RequestFinished:
     """How a request ended that nobody ended."""
-    _, *later = (0 if type(data) in LATER else dt_us for dt_us, data in events)
+    _, *later = (0 if type(event.data) in LATER else event.dt_us for event in events)
     return RequestFinished("abandoned", STATUS_UNSEEN, duration_us=max(later, default=0))
 
 

@@ -10,12 +10,11 @@ the last ``window_s``.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from llmrouter.core.configuration import RetriesConfig
+from llmrouter.core.records import Record, replace
 
 
-class Budget(NamedTuple):
+class Budget(Record):
     """What a target was sent in the window since ``since_us`` (monotonic) and the one before it."""
 
     since_us: int = 0
@@ -30,14 +29,14 @@ EMPTY = Budget()
 
 def on_attempt(budget: Budget, now_us: int, config: RetriesConfig) -> Budget:
     """After a first attempt at the target, which adds to what may be asked again."""
-    since_us, attempts, extra, earlier_attempts, earlier_extra = _at(budget, now_us, config)
-    return Budget(since_us, attempts + 1, extra, earlier_attempts, earlier_extra)
+    current = _at(budget, now_us, config)
+    return replace(current, attempts=current.attempts + 1)
 
 
 def on_extra(budget: Budget, now_us: int, config: RetriesConfig) -> Budget:
     """After an extra attempt was spent."""
     current = _at(budget, now_us, config)
-    return current._replace(extra=current.extra + 1)
+    return replace(current, extra=current.extra + 1)
 
 
 def allows_extra(budget: Budget, now_us: int, config: RetriesConfig) -> bool:

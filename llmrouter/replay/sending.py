@@ -96,10 +96,11 @@ class _Gate:
     def __init__(self, opens: Gate) -> None:
         self._opens = opens
 
-    async def __call__(self, exchange: Exchange) -> None:
-        if not await self._opens(exchange):
-            exchange.unrecorded = True
-            exchange.reply = Reply(200, "application/json")
+    async def __call__(self, exchange: Exchange) -> Reply | None:
+        if await self._opens(exchange):
+            return None
+        exchange.unrecorded = True
+        return Reply(200, "application/json")
 
 
 class _AsDecided:

@@ -167,7 +167,8 @@ class EventRows:
         Raises ``TypeError`` for what cannot be written as JSON.
         """
         heads, mended, ready = self._heads, self._mended, self.ready
-        for seq, (dt_us, data) in enumerate(events, first_seq):
+        for seq, event in enumerate(events, first_seq):
+            dt_us, data = event.dt_us, event.data
             take_key, members_of, _ = _FORMS[type(data)]
             values, members = take_key(data), members_of(data)
             if mended:

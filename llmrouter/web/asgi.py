@@ -24,13 +24,11 @@ class Line(Protocol):
     method: str
     """``POST`` and the like."""
 
-    @property
-    def path(self) -> str:
-        """As in ASGI: without the query, and without percent signs."""
+    path: str
+    """As in ASGI: without the query, and without percent signs."""
 
-    @property
-    def query_string(self) -> bytes:
-        """What follows the question mark."""
+    query_string: bytes
+    """What follows the question mark."""
 
     headers: Mapping[str, str]
     """The request's headers, as `header_mapping` gives them."""

@@ -49,6 +49,7 @@ class Turn:
     """
 
     __slots__ = (
+        "_address",
         "_line",
         "_parts",
         "_reply",
@@ -61,10 +62,15 @@ class Turn:
         "is_read",
         "keeps_alive",
         "method",
+        "path",
+        "query_string",
         "waiting_bytes",
     )
 
     def __init__(self, line: Wire, request: RequestHead, *, keeps_alive: bool) -> None:
+        address = self._address = _address_of(request.target)
+        self.path = address.path
+        self.query_string = address.query_string
         self.method = request.method
         self.headers = request.headers
         self.keeps_alive = keeps_alive
@@ -102,14 +108,6 @@ class Turn:
         return self.is_over or self._reply is not None
 
     # What the application asks
-
-    @property
-    def path(self) -> str:
-        return _address(self._request.target).path
-
-    @property
-    def query_string(self) -> bytes:
-        return _address(self._request.target).query_string
 
     @property
     def is_free(self) -> bool:
@@ -187,7 +185,7 @@ class Turn:
 
     def scope(self, common: Mapping[str, Any]) -> Scope:
         """The request in ASGI's words; ``common`` is what they say of each on its connection."""
-        request, address = self._request, _address(self._request.target)
+        request, address = self._request, self._address
         return {
             **common,
             "http_version": request.version,
@@ -236,6 +234,6 @@ class _Address(NamedTuple):
 
 
 @lru_cache(maxsize=KNOWN_TARGETS)
-def _address(target: bytes) -> _Address:
+def _address_of(target: bytes) -> _Address:
     path, _, query = target.partition(b"?")
     return _Address(unquote(path.decode("ascii")), path, query)

@@ -79,13 +79,14 @@ class FakeRelay:
 class Step:
     """A stage made of a function."""
 
-    act: Callable[[Exchange], Awaitable[None] | None]
+    act: Callable[[Exchange], Awaitable[None] | Reply | None]
     name: str = "step"
 
-    async def __call__(self, exchange: Exchange) -> None:
+    async def __call__(self, exchange: Exchange) -> Reply | None:
         done = self.act(exchange)
-        if done is not None:
-            await done
+        if done is None or isinstance(done, Reply):
+            return done
+        return await done
 
 
 def exchange() -> Exchange:
@@ -94,9 +95,9 @@ def exchange() -> Exchange:
 
 
 def replying(reply: Reply) -> Step:
-    def act(trip: Exchange) -> None:
+    def act(trip: Exchange) -> Reply:
         trip.decision = DECISION
-        trip.reply = reply
+        return reply
 
     return Step(act)
 

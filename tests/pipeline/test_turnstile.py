@@ -92,10 +92,10 @@ def trips(count: int) -> list[Exchange]:
 def pipeline(begin: Callable[[Exchange], None], close: Callable[[Exchange], None]) -> Pipeline:
     """What happens to a request once it was received, and behind its reply."""
 
-    def answer(trip: Exchange) -> None:
+    def answer(trip: Exchange) -> Reply:
         begin(trip)
         trip.decision = DECISION
-        trip.reply = Reply(200, "application/json", b"{}")
+        return Reply(200, "application/json", b"{}")
 
     receive = Receive(Traffic(1_000), Mock(Ledger), Keyring({}), node=1)
     return Pipeline((receive, Step(answer)), (Step(close),))

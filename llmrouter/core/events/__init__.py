@@ -8,7 +8,7 @@ kinds to classes; `llmrouter.policy.fold` turns a request's events back into its
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from llmrouter.core.events.attempts import (
     AttemptFailed,
@@ -49,7 +49,7 @@ from llmrouter.core.events.requests import (
     RequestValidated,
     RouteSelected,
 )
-from llmrouter.core.records import field_names
+from llmrouter.core.records import Record, field_names
 
 __all__ = [
     "EVENT_TYPES",
@@ -129,7 +129,7 @@ EVENT_TYPES: Mapping[str, type[EventData]] = {
 """Every kind of event by its name."""
 
 
-class Event(NamedTuple):
+class Event(Record):
     """A fact with its moment: ``dt_us`` after the request was received."""
 
     dt_us: int

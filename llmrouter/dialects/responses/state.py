@@ -12,6 +12,7 @@ from llmrouter.core.clipping import clipped
 from llmrouter.core.errors import NotFound
 from llmrouter.core.ids import read_id
 from llmrouter.core.ledger import ResponseState
+from llmrouter.core.records import replace
 from llmrouter.core.requests import ChatRequest
 from llmrouter.dialects.documents import read_json, read_reply, write_document
 from llmrouter.dialects.responses.parse import read
@@ -55,7 +56,8 @@ def continue_from(request: ChatRequest, chain: Sequence[ResponseState]) -> ChatR
     document = {n: v for n, v in request.document.items() if n != "previous_response_id"}
     known = [_without_id(item) for item in _resolved(earlier, earlier)]
     document["input"] = [*known, *_resolved(_items_of(request.document), earlier)]
-    return read(request.body, document)._replace(
+    return replace(
+        read(request.body, document),
         headers=request.headers,
         previous_response_id=request.previous_response_id,
         state_provider=chain[-1].provider,

@@ -69,7 +69,7 @@ class Account:
             opened=exchange.opened,
             breakers=tuple(exchange.breaker_rows.values()),
             body=body,
-            response_state=getattr(exchange, "response_state", None),
+            response_state=exchange.response_state,
         )
         if not exchange.unrecorded:
             await self._ledger.close(exchange.record)

@@ -7,14 +7,13 @@ from llmrouter.pipeline.exchange import Exchange, Reply
 
 
 class Acknowledge:
-    """Fills ``reply`` for such a request, which then goes no further; leaves others alone."""
+    """Gives the reply to such a request; leaves others alone."""
 
     name = "acknowledge"
 
-    async def __call__(self, exchange: Exchange) -> None:
+    async def __call__(self, exchange: Exchange) -> Reply | None:
         dialect = exchange.dialect
         if not is_acknowledging(dialect):
-            return
+            return None
         body = dialect.acknowledge(exchange.body, exchange.started_us // 1_000_000)
-        if body is not None:
-            exchange.reply = Reply(200, "application/json", body)
+        return None if body is None else Reply(200, "application/json", body)

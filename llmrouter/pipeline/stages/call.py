@@ -6,12 +6,12 @@ from collections.abc import Coroutine
 from typing import Any
 
 from llmrouter.pipeline.chain import Chain
-from llmrouter.pipeline.exchange import Exchange
+from llmrouter.pipeline.exchange import Exchange, Reply
 from llmrouter.pipeline.means import Means
 
 
 class Call:
-    """Fills ``reply``: a whole body, or a relay whose first token has arrived.
+    """Gives the reply: a whole body, or a relay whose first token has arrived.
 
     Raises `AllModelsFailed` or `UpstreamRefused`.
     """
@@ -21,5 +21,5 @@ class Call:
     def __init__(self, means: Means) -> None:
         self._means = means
 
-    def __call__(self, exchange: Exchange) -> Coroutine[Any, Any, None]:
+    def __call__(self, exchange: Exchange) -> Coroutine[Any, Any, Reply]:
         return Chain(self._means, exchange).run()

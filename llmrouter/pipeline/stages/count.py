@@ -20,7 +20,7 @@ COUNT_S = 5.0
 
 
 class Count:
-    """Fills ``reply``: the provider's own count where it speaks the client's dialect and answers,
+    """Gives the reply: the provider's own count where it speaks the client's dialect and answers,
     else our estimate.  A count is free, so that no attempt is booked."""
 
     name = "count"
@@ -37,7 +37,7 @@ class Count:
         self._dialects = dialects
         self._estimator = estimator
 
-    async def __call__(self, exchange: Exchange) -> None:
+    async def __call__(self, exchange: Exchange) -> Reply:
         dialect = exchange.dialect
         if not isinstance(dialect, CountingDialect):
             raise NotFound(f"tokens are not counted in the dialect {dialect.name}")
@@ -48,7 +48,7 @@ class Count:
         if tokens is None:
             model = "" if target is None else target.name
             tokens = self._estimator.input_tokens(model, exchange.request)
-        exchange.reply = Reply(200, "application/json", dialect.count_body(tokens))
+        return Reply(200, "application/json", dialect.count_body(tokens))
 
     async def _ask(
         self, exchange: Exchange, dialect: CountingDialect, target: Target

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from llmrouter.core.chat.sealing import seal
 from llmrouter.core.errors import AttemptError
+from llmrouter.core.records import replace
 from llmrouter.core.requests import ChatRequest
 from llmrouter.core.usage import Usage
 from llmrouter.dialects.anthropic.dialect import AnthropicDialect
@@ -65,7 +66,7 @@ class TestRequests:
     def test_the_clients_version_and_betas_pass(self) -> None:
         headers = {"anthropic-version": "2026-10-21", "anthropic-beta": "a-1,b-2"}
 
-        outgoing = CODEC.encode(anthropic_request()._replace(headers=headers), "claude-opus-5")
+        outgoing = CODEC.encode(replace(anthropic_request(), headers=headers), "claude-opus-5")
 
         assert outgoing.headers == {"content-type": "application/json", **headers}
         assert outgoing.path == "/messages"

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from llmrouter.core.clock import FakeClock
 from llmrouter.core.errors import AttemptError
 from llmrouter.core.ids import read_id
+from llmrouter.core.records import replace
 from llmrouter.core.requests import ChatRequest
 from llmrouter.dialects.anthropic.interpreter import AnthropicInterpreter
 from llmrouter.dialects.anthropic.parse import parse as parse_anthropic
@@ -89,7 +90,7 @@ def anthropic_request(**members: Any) -> ChatRequest:
 
 def numbered(asked: ChatRequest) -> ChatRequest:
     """The request with an id of ours, as the pipeline gives one."""
-    return asked._replace(request_id=read_id(REQUEST_ID))
+    return replace(asked, request_id=read_id(REQUEST_ID))
 
 
 def send(codec: Codec, asked: ChatRequest, model: str, facts: TargetFacts = UNKNOWN_TARGET) -> Sent:

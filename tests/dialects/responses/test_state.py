@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from llmrouter.core.ledger import ResponseState
+from llmrouter.core.records import replace
 from llmrouter.core.requests import ChatRequest, Turn
 from llmrouter.dialects.responses.dialect import ResponsesDialect
 from llmrouter.dialects.responses.state import (
@@ -72,7 +73,7 @@ def test_a_conversation_over_three_turns_with_a_provider_that_keeps_nothing() ->
     ]
     assert "system" not in sent.document, "instructions are not carried over"
     assert sent.losses == ()
-    later = second._replace(request_id=(second.request_id or 0) + 1)
+    later = replace(second, request_id=(second.request_id or 0) + 1)
     reply = receive(TO_OPENAI, chat_reply(content="Ada."), later)
     kept = kept_of(later, reply.terminator)
     assert (kept.previous_id, kept.provider) == (OURS, None)
