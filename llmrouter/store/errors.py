@@ -34,8 +34,8 @@ class DatabaseUnwritable(StoreError):
         self.path = path
         super().__init__(
             f"database {path} cannot be written: {reason}. Give this user the right to write the "
-            f"file and its folder ({path.parent}), or set LLMROUTER_DATA_DIR or "
-            "LLMROUTER_DATABASE_URL to another place"
+            f"file and its folder ({path.parent}), make room on their disk, or set "
+            "LLMROUTER_DATA_DIR or LLMROUTER_DATABASE_URL to another place"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import time
 from collections.abc import Callable
@@ -39,6 +40,8 @@ from llmrouter.store.errors import DatabaseDamaged, DatabaseTooNew, StoreError
 from llmrouter.store.expressions import sql_for
 from llmrouter.store.schema import metadata
 from llmrouter.store.views import VIEW_NAMES, all_views
+
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -173,6 +176,12 @@ def _upgrade(address: DatabaseAddress, connection: Connection) -> None:
     if found != newest or missing_views:
         from llmrouter.store import alembic_runs  # it says why it is loaded late
 
+        if found != newest:
+            # Nothing answers meanwhile, and whoever supervises the process may lose patience.
+            _log.warning(
+                "%s is brought from schema %s to %s; this may take a minute for a million requests",
+                *(address.shown, found or "none", newest),
+            )
         alembic_runs.upgrade(connection, _migrations_folder())
 
 

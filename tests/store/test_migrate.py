@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -27,7 +28,7 @@ from llmrouter.store.errors import (
 )
 from llmrouter.store.opening import StoreSettings, open_store
 from llmrouter.store.views import VIEW_NAMES
-from tests.store.samples import NOW_US, answered, ask, locked, rejected
+from tests.store.samples import BODY, NOW_US, answered, ask, locked, rejected
 
 
 def shape(connection: Connection) -> dict[str, Any]:
@@ -283,6 +284,59 @@ def test_a_start_that_was_killed_while_migrating_leaves_no_trace(
     assert migrate.current(empty_database) is None
     migrate.upgrade(empty_database)
     assert migrate.current(empty_database) == migrate.newest_revision()
+
+
+KILLED_WHILE_UPGRADING = """
+import os, signal, sys
+from pathlib import Path
+from alembic import op
+from llmrouter.store import migrate
+from llmrouter.store.engine import read_address
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if sys.argv[2] == "half-way":
+    drop_table = op.drop_table
+    op.drop_table = lambda *arguments, **options: (drop_table(*arguments, **options), die())
+else:
+    migrate.revision_of = lambda connection, look=migrate.revision_of: (
+        look(connection) if look(connection) == "0002" else die()
+    )
+migrate.upgrade(read_address(sys.argv[1], Path.cwd()))
+"""
+
+
+@pytest.mark.parametrize("when", ["half-way", "before the commit"])
+async def test_a_ledger_whose_upgrade_was_killed_is_whole_and_upgraded_by_the_next_start(
+    when: str, empty_database: DatabaseAddress, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Half-way: the old table of events has just been dropped."""
+    database, tables = empty_database, ("request", "attempt", "event", "body", "usage_day")
+
+    def counted() -> list[list[tuple[Any, ...]]]:
+        return [ask(database, f"SELECT count(*) FROM {table}") for table in tables]
+
+    async with open_store(StoreSettings(database, tmp_path), FakeClock()) as store:
+        records = [answered(store.ids.next(), body=BODY) for _ in range(20)]
+        for record in records:
+            await store.ledger.close(record)
+    written = counted()
+    migrate.downgrade(database, "0002")
+    url = database.url.render_as_string(hide_password=False)
+    command = [sys.executable, "-c", KILLED_WHILE_UPGRADING, url, when]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    killed = await asyncio.create_subprocess_exec(*command, env=environment, cwd=tmp_path)
+    assert await killed.wait() == -signal.SIGKILL
+    assert migrate.current(database) == "0002"
+    assert counted() == written
+    async with open_store(StoreSettings(database, tmp_path), FakeClock()) as store:
+        story = await store.reader.request_story(records[7].request.id)
+        assert story is not None
+        assert story.request == records[7].request
+    assert counted() == written
+    assert migrate.current(database) == migrate.newest_revision()
+    assert f"brought from schema 0002 to {migrate.newest_revision()}" in caplog.text
 
 
 def test_the_migrations_files_are_named_for_their_place_in_the_chain() -> None:
