@@ -85,9 +85,9 @@ class HttpUpstream:
                     "a header holds characters that HTTP can't send; is it the key?",
                 ) from None
             except CARRIER_ERRORS as error:
-                failure = as_attempt_error(error, progress)
-                if reconnected or not _was_closed_while_idle(failure, progress):
-                    raise failure from error
+                if reconnected or not _was_closed_while_idle(error, progress):
+                    # It has no name here: its traceback holds this frame, which would hold it.
+                    raise as_attempt_error(error, progress) from error
                 reconnected = True
             else:
                 progress.phase = "body"
@@ -118,14 +118,14 @@ class HttpUpstream:
         return carriers
 
 
-def _was_closed_while_idle(failure: AttemptError, progress: Progress) -> bool:
+def _was_closed_while_idle(error: Exception, progress: Progress) -> bool:
     """Whether the provider closed an idle connection in the moment that we took it, which is its
     good right and no failure."""
     return (
-        failure.kind == "reset"
-        and progress.is_reused
+        progress.is_reused
         and progress.phase in ("send", "headers")
         and not progress.has_response_bytes
+        and as_attempt_error(error, progress).kind == "reset"
     )
 
 

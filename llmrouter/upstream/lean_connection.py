@@ -64,6 +64,7 @@ class LeanConnection(asyncio.Protocol):
                 await reply.more()
         except BaseException:
             self._reply = None
+            reply.forget()
             self.close()
             raise
         return reply
@@ -78,6 +79,7 @@ class LeanConnection(asyncio.Protocol):
                 self.resume_reading()
             self._owner.released(self)
         else:
+            reply.forget()
             self.close()
 
     def resume_reading(self) -> None:

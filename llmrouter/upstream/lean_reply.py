@@ -142,6 +142,12 @@ class IncomingReply:
             self._error = error
         self._let_go()
 
+    def forget(self) -> None:
+        """Nobody reads it any more: lets go of all that holds it in its turn, its parser and the
+        error whose traceback knows its readers."""
+        self._stop_parsing()
+        self._error = None
+
     # What the call asks
 
     def more(self) -> asyncio.Future[None]:

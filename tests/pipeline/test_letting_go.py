@@ -15,8 +15,9 @@ from llmrouter.pipeline.attempt import Attempt
 from llmrouter.pipeline.chain import Chain
 from llmrouter.pipeline.exchange import Exchange
 from llmrouter.store.engine import DatabaseAddress, read_address
+from llmrouter.upstream.lean_reply import IncomingReply
 from tests.clients.vendors import VENDORS
-from tests.provider import STALL, Provider, answer, chunk, event, hang, status, stream
+from tests.provider import RESET, STALL, Provider, answer, chunk, drop, event, hang, status, stream
 from tests.running import RunningRouter, ask, eventually, lab, running_router
 
 Asking = Callable[[RunningRouter, Provider], Awaitable[None]]
@@ -97,6 +98,21 @@ async def failed(router: RunningRouter, provider: Provider) -> None:
     assert (await router.chat()).status_code >= 500
 
 
+async def dropped(router: RunningRouter, provider: Provider) -> None:
+    provider.on("fast", drop())
+    assert (await router.chat()).status_code >= 500
+
+
+async def unreachable(router: RunningRouter, _: Provider) -> None:
+    assert (await router.chat(model="gone/fast")).status_code >= 500
+
+
+async def cut_off(router: RunningRouter, provider: Provider) -> None:
+    provider.on("fast", stream("One, two, three", RESET))
+    async with router.streaming() as reply:
+        assert b"stream_interrupted" in await reply.aread()
+
+
 async def failed_over(router: RunningRouter, provider: Provider) -> None:
     provider.on("fast", status(500), answer("Well."))
     assert (await router.chat(model="pair")).status_code == 200
@@ -128,6 +144,9 @@ async def left_in_the_stream(router: RunningRouter, provider: Provider) -> None:
         translated_and_broken,
         refused,
         failed,
+        dropped,
+        unreachable,
+        cut_off,
         failed_over,
         left,
         left_in_the_stream,
@@ -137,6 +156,7 @@ async def test_nothing_of_a_request_waits_for_the_collector(
     asking: Asking, provider: Provider, file: DatabaseAddress, collector_off: None
 ) -> None:
     document = lab(provider, routes={"pair": ["lab/fast", "spare/fast"]}, routing=ROUTING)
+    document["providers"]["gone"] = {"base_url": "http://127.0.0.1:1/v1"}  # where nobody listens
     async with running_router(file, document) as router:
         await asking(router, provider)
         await router.settled()
@@ -160,5 +180,5 @@ async def test_nothing_of_a_stream_that_is_passed_on_waits_for_it(
 
 def remaining() -> list[object]:
     """What is left of requests; what a reader has `Observed` goes when the reader does."""
-    kinds = Exchange | Chain | Attempt | Observed
+    kinds = Exchange | Chain | Attempt | Observed | IncomingReply
     return [kept for kept in gc.get_objects() if isinstance(kept, kinds)]
