@@ -7,9 +7,11 @@ statement and each row anew would be most of the work.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from itertools import compress, repeat
+from operator import is_not
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
     Connection,
@@ -42,6 +44,12 @@ if TYPE_CHECKING:
     Insert = sqlite.Insert | postgresql.Insert
 
 
+MOST_SHAPES: Final = 40
+"""Of one table's rows, with statements of their own: the driver keeps 128 of them compiled."""
+
+_NULLS: Final = repeat(None)
+
+
 class Statements:
     """SQL texts that take one tuple per row, in the order of the table's columns."""
 
@@ -51,8 +59,8 @@ class Statements:
             ("sqlite", "qmark") if kind == "sqlite" else ("postgresql.psycopg", "format")
         )
         self._dialect: Dialect = registry.load(driver)(paramstyle=style)
-        self.insert_request = self._insert(schema.request, RequestRow._fields)
-        self.insert_attempt = self._insert(schema.attempt, AttemptRow._fields)
+        self.insert_request = Inserts(schema.request, RequestRow._fields, self._insert)
+        self.insert_attempt = Inserts(schema.attempt, AttemptRow._fields, self._insert)
         self.insert_event = self._insert(schema.event_row)
         self.insert_body = self._insert(schema.body)
         self.add_attempt = self._insert(schema.attempt, AttemptRow._fields, unless_known=True)
@@ -192,6 +200,48 @@ class Statements:
 
     def _compile(self, statement: Insert | Update) -> str:
         return str(statement.compile(dialect=self._dialect))
+
+
+Shape = tuple[bool, ...]
+"""Which of a row's columns have a value."""
+
+
+class Inserts(dict[Shape, str]):
+    """INSERTs into one table that name only the columns which have a value.
+
+    Half of a request's columns have none, and to bind a NULL takes three times as long as a number.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        columns: Sequence[str],
+        insert: Callable[[Table, Iterable[str]], str],
+    ) -> None:
+        """``columns`` are a row's, in their order; none may have a default in the database."""
+        self._table = table
+        self._columns = columns
+        self._insert = insert
+        self._whole = insert(table, columns)
+
+    def __missing__(self, shape: Shape) -> str:
+        if len(self) >= MOST_SHAPES:
+            return self._whole
+        self[shape] = statement = self._insert(self._table, compress(self._columns, shape))
+        return statement
+
+    def of(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
+        """The statements that write some rows, each with its parameters."""
+        alike: dict[Shape, list[tuple[Any, ...]]] = {}
+        for row in rows:
+            # The driver takes a plain tuple in a third of the time that another one takes.
+            alike.setdefault(tuple(map(is_not, row, _NULLS)), []).append(tuple(row))
+        for shape, some in alike.items():
+            statement = self[shape]
+            if statement is self._whole:
+                yield statement, some
+            else:
+                yield statement, [tuple(compress(row, shape)) for row in some]
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -17,11 +18,13 @@ from llmrouter.core.events import (
     TargetCooldown,
     read_event,
 )
-from llmrouter.core.ledger import BreakerRow
+from llmrouter.core.ledger import BreakerRow, RequestRow
 from llmrouter.core.records import replace
 from llmrouter.policy.fold import fold_request
 from llmrouter.store.engine import DatabaseAddress
 from llmrouter.store.opening import Store
+from llmrouter.store.schema import attempt, request
+from llmrouter.store.statements import MOST_SHAPES
 from tests.store.samples import answered, ask, beginning, files
 
 
@@ -33,6 +36,25 @@ async def test_a_closed_request_is_there_with_attempts_and_events(store: Store) 
     assert story.request == record.request
     assert story.attempts == record.attempts
     assert [(e.kind, e.dt_us) for e in story.events] == [(e.kind, e.dt_us) for e in record.events]
+
+
+async def test_rows_are_stored_whatever_of_them_has_no_value(
+    store: Store, database: DatabaseAddress
+) -> None:
+    optional = ("key_id", "conversation_id", "category", "first_token_us", "price_id", "cost_nusd")
+    given = ("k", "c", "code", 40, 7, 3)
+    records = [answered(store.ids.next()) for _ in range(2 ** len(optional))]
+    assert len(records) > MOST_SHAPES
+    for shape, record in enumerate(records):
+        said: dict[str, Any] = {
+            name: value if shape >> place & 1 else None
+            for place, (name, value) in enumerate(zip(optional, given, strict=True))
+        }
+        records[shape] = replace(record, request=record.request._replace(**said))
+    await asyncio.gather(*(store.ledger.close(record) for record in records))
+    columns = ", ".join(RequestRow._fields)
+    stored = ask(database, f"SELECT {columns} FROM request ORDER BY id")
+    assert stored == [tuple(record.request) for record in records]
 
 
 async def test_stored_events_fold_into_the_stored_rows(store: Store) -> None:
@@ -53,6 +75,13 @@ async def test_events_that_were_opened_early_are_written_once(store: Store) -> N
     story = await store.reader.request_story(record.request.id)
     assert story is not None
     assert [e.seq for e in story.events] == list(range(len(record.events)))
+
+
+def test_a_column_without_a_value_is_null_and_nothing_else() -> None:
+    optional = [
+        column for table in (request, attempt) for column in table.columns if column.nullable
+    ]
+    assert [column.name for column in optional if column.server_default is not None] == []
 
 
 async def test_a_request_that_goes_on_has_a_story_without_a_row(store: Store) -> None:
