@@ -31,7 +31,7 @@ from llmrouter.store.packing import FRESH_FOR, BodyPolicy, PackedBody, RecentMes
 from llmrouter.store.records import Payload
 from llmrouter.store.recovery import find_abandoned
 from llmrouter.store.rollups import sum_up, write_rollups
-from llmrouter.store.statements import run, statements_for
+from llmrouter.store.statements import Statements, fetch, run, statements_for
 
 T = TypeVar("T")
 
@@ -224,7 +224,7 @@ class Scribe:
             for digest in self._recent.unsure(body.messages, body.request_id):
                 used_by[digest] = max(used_by.get(digest, 0), body.request_id)
                 contents[digest] = body.messages[digest]
-        last_uses = _last_uses(connection, sorted(used_by))
+        last_uses = _last_uses(connection, self._statements, sorted(used_by))
         new = [
             (digest, used_by[digest], len(data), data)
             for digest in sorted(used_by.keys() - last_uses.keys())
@@ -285,13 +285,14 @@ def _require_same(rows: Sequence[RequestRow], stored: Mapping[int, tuple[int, st
             raise IdTaken(f"another request has the id {show_id(row.id)}")
 
 
-def _last_uses(connection: Connection, hashes: Sequence[bytes]) -> dict[bytes, int]:
+def _last_uses(connection: Connection, to: Statements, hashes: Sequence[bytes]) -> dict[bytes, int]:
     """The last noted use of those messages that are stored."""
     found: dict[bytes, int] = {}
-    message = schema.message.c
     for some in _slices(hashes):
-        statement = select(message.hash, message.last_id).where(message.hash.in_(some))
-        found.update((row.hash, row.last_id) for row in connection.execute(statement))
+        # The same one several times, so that few lengths, each a statement, are enough.
+        surplus = (1 << (len(some) - 1).bit_length()) - len(some)
+        asked = (*some, *((some[0],) * surplus))
+        found.update(fetch(connection, to.last_uses(len(asked)), asked))
     return found
 
 

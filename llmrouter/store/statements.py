@@ -17,6 +17,8 @@ from sqlalchemy import (
     Connection,
     Dialect,
     Integer,
+    LargeBinary,
+    Select,
     Table,
     TableClause,
     Text,
@@ -27,6 +29,7 @@ from sqlalchemy import (
     func,
     literal_column,
     or_,
+    select,
     update,
 )
 from sqlalchemy import table as named_table
@@ -89,6 +92,13 @@ class Statements:
             .values(last_id=bindparam("used_by", type_=schema.Big))
             .where(schema.message.c.hash == bindparam("used"))
         )
+
+    @cache  # noqa: B019 -- there are two of these objects, for as long as the process lives
+    def last_uses(self, count: int) -> str:
+        """Takes so many hashes; gives those of stored messages, each with its last use."""
+        stored = schema.message.c
+        hashes = [bindparam(f"hash_{n}", type_=LargeBinary) for n in range(count)]
+        return self._compile(select(stored.hash, stored.last_id).where(stored.hash.in_(hashes)))
 
     def _insert(
         self, table: Table, columns: Iterable[str] | None = None, *, unless_known: bool = False
@@ -198,7 +208,7 @@ class Statements:
 
         return postgresql.insert(table)
 
-    def _compile(self, statement: Insert | Update) -> str:
+    def _compile(self, statement: Insert | Update | Select[Any]) -> str:
         return str(statement.compile(dialect=self._dialect))
 
 
@@ -260,6 +270,19 @@ def run(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]])
     # A request alone is a dozen statements, and a file has no connection that could be lost: what
     # SQLAlchemy does around each would be a third of a small transaction's time.
     try:
-        connection.connection.cursor().executemany(statement, rows)
+        driver: Any = connection.connection.dbapi_connection
+        driver.executemany(statement, rows)
     except sqlite3.Error as error:
         raise wrapped(error) from error
+
+
+def fetch(connection: Connection, statement: str, parameters: tuple[Any, ...]) -> Sequence[Any]:
+    """A query's rows, as the driver gives them.  Raises ``DBAPIError``."""
+    if connection.dialect.name != "sqlite":
+        return connection.exec_driver_sql(statement, parameters).all()
+    driver: Any = connection.connection.dbapi_connection
+    try:
+        found: Sequence[Any] = driver.execute(statement, parameters).fetchall()
+    except sqlite3.Error as error:
+        raise wrapped(error) from error
+    return found
