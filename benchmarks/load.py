@@ -12,6 +12,9 @@ from statistics import quantiles
 from benchmarks.upstream import FIRST_TOKEN
 
 PROMPT = "Tell me, in a few words, how things are. "
+UNHEARD = b"0" * 20
+"""What stands in a request for a number that no other one has."""
+
 KILOBYTE = 900
 """Bytes of a prompt that makes a request of 1 kB, with what is around it."""
 
@@ -58,11 +61,14 @@ class Address:
     prompt_bytes: int = KILOBYTE
     path: str = "/v1/chat/completions"
     headers: tuple[tuple[str, str], ...] = ()
+    is_unheard: bool = False
+    """Every message is a new one, as in real life."""
 
     @property
     def request(self) -> bytes:
         """The whole request, head and body."""
-        prompt = (PROMPT * (self.prompt_bytes // len(PROMPT) + 1))[: self.prompt_bytes]
+        begin = UNHEARD.decode() if self.is_unheard else ""
+        prompt = (begin + PROMPT * (self.prompt_bytes // len(PROMPT) + 1))[: self.prompt_bytes]
         asked = {
             "model": self.model,
             "stream": self.stream,
@@ -100,7 +106,7 @@ class Line:
                 "127.0.0.1", self._address.port, limit=READ_LIMIT
             )
         reader, writer = self._streams
-        writer.write(self._request)
+        writer.write(self._asked())
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         length = head.partition(b"content-length:")[2].partition(b"\r\n")[0]
         is_good = b" 200 " in head[:16]
@@ -114,6 +120,11 @@ class Line:
         if b"\r\nconnection: close" in head:  # as Hypercorn does after a thousand requests
             self.close()
         return is_good and self._address.ending in body
+
+    def _asked(self) -> bytes:
+        if not self._address.is_unheard:
+            return self._request
+        return self._request.replace(UNHEARD, b"%020d" % time.perf_counter_ns())
 
     def close(self) -> None:
         """Leaves."""

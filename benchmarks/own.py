@@ -64,6 +64,8 @@ class Own:
             yield f"{streams:,} held streams", await self._held(streams)
         for connections in (1, 16, 64, 256):
             yield f"{connections} connections", await self._throughput(self._plain, connections)
+        unheard = replace(self._plain, is_unheard=True)
+        yield "64 connections, a new message each", await self._throughput(unheard, 64)
         yield f"added delay at {RATE_PER_S} requests/s", await self._added_delay()
         yield "added time to first token", await self._added_first_token()
         yield "chunks relayed, same dialect", await self._relayed(self._stream("burst"))

@@ -49,6 +49,8 @@ DEFAULT_FILE: Final = "llmrouter.db"
 # The writer comes back from a locked database this often, to look whether it should stop.
 BUSY_TIMEOUT_MS: Final = 1_000
 WAL_SIZE_LIMIT_BYTES: Final = 64 * 2**20
+CHECKPOINT_PAGES: Final = 4_000
+"""From this size of the log on (16 MB) a commit clears it, where no quiet moment did."""
 CACHE_KIB: Final = 4 * 1024
 
 # The driver asks every value that is no int, float or text how it is to be stored: without an
@@ -165,6 +167,7 @@ def open_for_writing(address: DatabaseAddress, durability: Durability = "process
             "journal_mode = WAL",
             f"synchronous = {synchronous}",
             f"journal_size_limit = {WAL_SIZE_LIMIT_BYTES}",
+            f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
             f"cache_size = -{CACHE_KIB}",
             "temp_store = MEMORY",
         ):

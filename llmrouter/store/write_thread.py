@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 RETRY_S: Final = 0.25
 """Between two tries while the database cannot write."""
 
+QUIET_S: Final = 0.002
+"""When nothing has come for so long, something may be done that nobody waits for."""
+
 
 _payload_of: Final = attrgetter("payload")
 _was_tried: Final = attrgetter("tried")
@@ -145,6 +148,8 @@ class WriteThread:
                 self._fail(reason_of(error))
             for job in jobs:
                 self._do(job)
+            if not (entries or jobs) and self._scribe.is_untidy:
+                self._scribe.tidy()
             nothing_left = self._inbox.empty() and (not held or self._failing)
             done = self._stopping.is_set() and nothing_left
         self._scribe.stop()
@@ -154,8 +159,9 @@ class WriteThread:
         entries, jobs = held, []
         if self._failing:
             self._stopping.wait(self._retry_s)
+        quiet_s = QUIET_S if self._scribe.is_untidy else None
         try:
-            item = self._inbox.get(block=not (held or self._failing))
+            item = self._inbox.get(not (held or self._failing), quiet_s)
             while True:
                 if isinstance(item, Job):
                     jobs.append(item)

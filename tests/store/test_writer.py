@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +27,9 @@ from llmrouter.policy.fold import fold_request
 from llmrouter.store.engine import DatabaseAddress
 from llmrouter.store.opening import Store
 from llmrouter.store.schema import attempt, request
+from llmrouter.store.scribe import TIDY_COMMITS
 from llmrouter.store.statements import MOST_SHAPES
+from tests.running import eventually
 from tests.store.samples import answered, ask, beginning, files
 
 
@@ -216,3 +221,24 @@ async def test_texts_that_a_database_refuses_are_mended(store: Store) -> None:
     assert story.request is not None
     assert story.request.client_request_id in ("a\N{REPLACEMENT CHARACTER}b?", "a\0b?")
     assert store.ledger.rejected == 0
+
+
+async def test_a_quiet_moment_brings_the_log_into_the_file(
+    store: Store, database: DatabaseAddress, tmp_path: Path
+) -> None:
+    if database.path is None:
+        pytest.skip("PostgreSQL does it by itself")
+    ledger, alone = database.path, tmp_path / "alone.db"
+
+    def in_the_file() -> int:
+        """How many requests there are without what stands in the log."""
+        shutil.copy(ledger, alone)
+        with closing(sqlite3.connect(alone)) as copy:
+            return int(copy.execute("SELECT count(*) FROM request").fetchone()[0])
+
+    for _ in range(TIDY_COMMITS // 2):
+        await store.ledger.close(answered(store.ids.next()))
+    assert in_the_file() == 0
+    for _ in range(TIDY_COMMITS):
+        await store.ledger.close(answered(store.ids.next()))
+    await eventually(lambda: in_the_file() >= TIDY_COMMITS)
