@@ -36,9 +36,8 @@ class ReplyObserver:
         who were on the way, and us."""
 
     def collect(self, parts: Iterable[bytes]) -> bytes:
-        """The parts joined.  A fault behind a token waits for the next call, so that what stood
-        before it reaches the client however the bytes were cut."""
-        self.require_no_fault()
+        """The parts joined.  A fault behind a token waits for `require_no_fault`, so that what
+        stood before it reaches the client however the bytes were cut."""
         given: list[bytes] = []
         try:
             # One by one: what stands before a fault is kept.
@@ -51,7 +50,7 @@ class ReplyObserver:
         return b"".join(given)
 
     def require_no_fault(self) -> None:
-        """Raises the fault that waits, once."""
+        """Raises the fault that waits, once; before more is read, in which there may be others."""
         if self._faults:
             raise self._faults.pop()
 

@@ -81,9 +81,11 @@ class PassedReply:
         self.observed = self._observer.observed
 
     def feed(self, data: bytes) -> bytes:
+        self._observer.require_no_fault()
         return self._observer.collect(self._pass_all(self._framer.feed(data)))
 
     def finish(self) -> tuple[bytes, bytes]:
+        self._observer.require_no_fault()
         content = self._observer.collect(self._pass_all(self._framer.finish()))
         self._observer.require_no_fault()
         self._observer.require_complete(is_over=self._passage.decoder.is_over)

@@ -51,9 +51,11 @@ class TranslatedReply:
         self.observed = self._observer.observed
 
     def feed(self, data: bytes) -> bytes:
+        self._observer.require_no_fault()
         return self._observer.collect(self._read_frame(frame) for frame in self._framer.feed(data))
 
     def finish(self) -> tuple[bytes, bytes]:
+        self._observer.require_no_fault()
         content = self._observer.collect(self._read_frame(frame) for frame in self._framer.finish())
         self._observer.require_no_fault()
         self._observer.require_complete(is_over=self._decoder.is_over)

@@ -52,6 +52,7 @@ class Speech:
 # Chat completions
 
 _BEFORE = b'data: {"id":"c","model":"m\\\\\xc3\xa9","choices":[{"index":0,"delta":{"content":"'
+ERROR = b'data: {"error":{"message":"no"}}\n\n'
 _CALL = b'data: {"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"'
 
 
@@ -86,7 +87,7 @@ OPENAI = Speech(
                 content(LONG),
                 b"event: x\n" + content(b"a"),
                 b"data: {\n\n",
-                b'data: {"error":{"message":"no"}}\n\n',
+                ERROR,
                 b": still here\n\n",
                 b"\r\n",
                 DONE,

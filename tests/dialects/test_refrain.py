@@ -22,6 +22,7 @@ from tests.dialects.openai.replies import DONE, chunk
 from tests.dialects.speeches import (
     ANTHROPIC,
     BLOCKS,
+    ERROR,
     FAULT,
     LONG,
     OPENAI,
@@ -245,6 +246,7 @@ CUTS = st.lists(st.integers(0, 2_000), max_size=4)
 @given(st.lists(OPENAI.chunks, max_size=12), CUTS)
 @example([content(b"a"), content(b"b"), content(b""), content(b"c"), content(b"d")], [])
 @example([content(LONG)], [])
+@example([content(b"a"), ERROR, content(LONG)], [])
 @example([content(b"a"), content(LONG)], [len(OPENAI.opened + content(b"a"))])
 @example([content(b"a"), b"event: x\n" + content(b"b"), content(b"c")], [])
 def test_law_chat_completions_that_are_compared_tell_the_same(
@@ -268,6 +270,7 @@ AFTER_A = len(ANTHROPIC.opened + delta(b"a"))
 @example([delta(b"a"), b"data: {\n", delta(b"b")], [AFTER_A, AFTER_A + len(b"data: {\n")])
 @example([delta(b"a"), delta(b"b"), delta(b""), delta(b"c", index=1), delta(b"d")], [])
 @example([delta(LONG)], [])
+@example([delta(b"a"), FAULT, delta(LONG)], [])
 def test_law_messages_that_are_compared_tell_the_same(
     way: str, said: list[bytes], cuts: list[int]
 ) -> None:

@@ -48,9 +48,11 @@ class NativeReply(Skimmer):
         self._converter: TranslatedReply | None = None
 
     def feed(self, data: bytes) -> bytes:
+        self._observer.require_no_fault()
         return self._observer.collect(self.skim(data))
 
     def finish(self) -> tuple[bytes, bytes]:
+        self._observer.require_no_fault()
         last = self._observer.collect(self._pass_frame(frame) for frame in self._framer.finish())
         if self._converter is not None:
             rest, terminator = self._converter.finish()

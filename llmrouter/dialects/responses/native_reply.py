@@ -41,9 +41,11 @@ class NativeReply:
         self.observed = self._observer.observed
 
     def feed(self, data: bytes) -> bytes:
+        self._observer.require_no_fault()
         return self._observer.collect(self._pass_all(self._framer.feed(data)))
 
     def finish(self) -> tuple[bytes, bytes]:
+        self._observer.require_no_fault()
         frames = [_closed(frame) for frame in self._framer.finish()]
         content = self._observer.collect(self._pass_all(frames))
         self._observer.require_no_fault()
