@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from itertools import compress
 from operator import attrgetter, ne
@@ -10,25 +10,21 @@ from typing import Any, Final
 
 import orjson
 
-from llmrouter.core.records import Record, field_names
-from llmrouter.core.records import defaults as defaults_of
-from llmrouter.core.records import plain as plain_record
+from llmrouter.core.records import Record, defaults, plain
 
 _MAX_INTEGER: Final = 2**63 - 1
 
 
 class Members:
-    """Takes the members of one record that differ from their defaults.
+    """Takes some members of a kind of records: those that differ from their defaults.
 
     Seven events are written for each request, so every step is one for all members together.
     """
 
-    def __init__(self, kind: type[Record], names: Iterable[str] | None = None) -> None:
-        """``names`` are those that are of interest, all without it."""
-        wanted = field_names(kind) if names is None else tuple(names)
-        defaults = defaults_of(kind)
-        self.names = tuple(name for name in defaults if name in wanted)
-        self._defaults = tuple(defaults[name] for name in self.names)
+    def __init__(self, defaults: Mapping[str, Any]) -> None:
+        """``defaults`` are those of the members that are of interest."""
+        self.names = tuple(defaults)
+        self._defaults = tuple(defaults.values())
         self._take = _taker(self.names)
 
     def of(self, value: Record) -> dict[str, Any]:
@@ -38,8 +34,8 @@ class Members:
 
     def named(self, values: Sequence[Any]) -> dict[str, Any]:
         """The same, of values that went through JSON."""
-        defaults = [[] if default == () else default for default in self._defaults]
-        return dict(compress(zip(self.names, values, strict=True), map(ne, values, defaults)))
+        as_read = [[] if default == () else default for default in self._defaults]
+        return dict(compress(zip(self.names, values, strict=True), map(ne, values, as_read)))
 
 
 def members(value: Record) -> dict[str, Any]:
@@ -82,7 +78,15 @@ def storable(value: Any) -> Any:
 
 @cache
 def _all_members(kind: type[Record]) -> Members:
-    return Members(kind)
+    return Members(defaults(kind))
+
+
+def split(kind: type[Record], names: Collection[str]) -> tuple[Members, Members]:
+    """The members of these names, and all others."""
+    known = defaults(kind)
+    named = {name: default for name, default in known.items() if name in names}
+    others = {name: default for name, default in known.items() if name not in names}
+    return Members(named), Members(others)
 
 
 def _taker(names: tuple[str, ...]) -> Callable[[object], tuple[Any, ...]]:
@@ -91,12 +95,3 @@ def _taker(names: tuple[str, ...]) -> Callable[[object], tuple[Any, ...]]:
         return lambda _: ()
     take = attrgetter(*names)
     return (lambda value: (take(value),)) if len(names) == 1 else take
-
-
-def plain(value: object) -> object:
-    """What orjson does not know by itself: the ``default`` to give it."""
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, Set):
-        return sorted(value)
-    return plain_record(value)

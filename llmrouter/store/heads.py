@@ -32,9 +32,9 @@ from llmrouter.core.events import (
     RequestValidated,
     RouteSelected,
 )
-from llmrouter.core.records import field_names
+from llmrouter.core.records import plain
 from llmrouter.store import schema
-from llmrouter.store.encoding import Members, plain, storable
+from llmrouter.store.encoding import Members, split, storable
 from llmrouter.store.statements import Statements, run
 
 HeadKey = bytes
@@ -53,7 +53,6 @@ MOST_HEADS: Final = 50_000
 
 _RECENT: Final = 4_096
 _NUL: Final = b"\\u0000"  # as JSON writes it; PostgreSQL's JSONB refuses it when it is read
-_NOTHING: Final[frozenset[str]] = frozenset()
 _ENDED: Final = frozenset(
     (
         "n",
@@ -112,8 +111,7 @@ class _Form(NamedTuple):
 
 
 def _form(event_type: type[EventData]) -> _Form:
-    shared = Members(event_type, _SHARED.get(event_type.kind, _NOTHING))
-    own = Members(event_type, {*field_names(event_type)}.difference(shared.names))
+    shared, own = split(event_type, _SHARED.get(event_type.kind, ()))
     return _Form(attrgetter("kind", *shared.names), own.of, shared)
 
 
