@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from types import TracebackType
 
 
-class Alarm:
+class Alarm(ABC):
     """Rings when the time that was `set` last is up.
 
     The event loop's own timer is left where it is when a later time is set: when it goes off, it
@@ -45,9 +46,9 @@ class Alarm:
             self._handle.cancel()
             self._handle = None
 
+    @abstractmethod
     def ring(self) -> None:
         """The time is up."""
-        raise NotImplementedError
 
     def _look(self) -> None:
         self._handle = None

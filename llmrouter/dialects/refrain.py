@@ -9,6 +9,7 @@ dialect's chunks have in common is for each to say (`refrain_of`).
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
@@ -140,7 +141,7 @@ class Learner:
         return text
 
 
-class Skimmer(Learner):
+class Skimmer(Learner, ABC):
     """Passes a stream on: chunks that are like the last one as they come, all others are `read`.
 
     A reader of streams is one itself: did the two hold each other, each stream would have to wait
@@ -153,14 +154,14 @@ class Skimmer(Learner):
         self._event_bytes = event_bytes
         self._may_skip = False
 
+    @abstractmethod
     def read(self, data: bytes) -> Iterable[bytes]:
         """What the client may have of bytes that are read chunk by chunk; shows each to `learn`."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def is_between(self) -> bool:
         """Whether the next byte begins a chunk."""
-        raise NotImplementedError
 
     def skim(self, data: bytes) -> Iterable[bytes]:
         """What the client may have now."""
