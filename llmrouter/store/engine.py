@@ -53,12 +53,6 @@ CHECKPOINT_PAGES: Final = 4_000
 """From this size of the log on (16 MB) a commit clears it, where no quiet moment did."""
 CACHE_KIB: Final = 4 * 1024
 
-# The driver asks every value that is no int, float or text how it is to be stored: without an
-# adapter by two look-ups that fail, which took as long as all that SQLite does itself.
-sqlite3.register_adapter(type(None), cast("Callable[[None], None]", {}.get))
-sqlite3.register_adapter(bool, int)
-sqlite3.register_adapter(bytes, bytes)
-
 _POSTGRES_WRITER: Final = "-c lock_timeout=1000 -c timezone=UTC"
 _POSTGRES_READER: Final = (
     "-c default_transaction_read_only=on -c statement_timeout=15000 -c timezone=UTC"
@@ -151,6 +145,7 @@ def open_for_writing(address: DatabaseAddress, durability: Durability = "process
                 "tcp_user_timeout": 10_000,
             },
         )
+    _bind_at_once()
     engine = create_engine(
         address.url,
         poolclass=QueuePool,
@@ -275,6 +270,14 @@ def _read_only_url(path: Path, driver: str) -> URL:
 def _sqlite_address(path: Path) -> DatabaseAddress:
     absolute = path.absolute()
     return DatabaseAddress(URL.create("sqlite+pysqlite", database=str(absolute)), absolute)
+
+
+def _bind_at_once() -> None:
+    """Spares the driver two look-ups that fail, which took as long as all that SQLite does itself:
+    it asks every value that is no int, float or text how it is to be stored."""
+    sqlite3.register_adapter(type(None), cast("Callable[[None], None]", {}.get))
+    sqlite3.register_adapter(bool, int)
+    sqlite3.register_adapter(bytes, bytes)
 
 
 def _begin_immediate(connection: Connection) -> None:

@@ -260,8 +260,13 @@ def _append_elsewhere(name: str, lines: Sequence[str], folder: str | None) -> Pa
     """Into a new file (0600) in a folder for such; without one, the system's."""
     descriptor, path = tempfile.mkstemp(prefix=f"{name}.", dir=folder)
     os.close(descriptor)
-    _append(Path(path), lines)
-    return Path(path)
+    file = Path(path)
+    try:
+        _append(file, lines)
+    except OSError:
+        file.unlink()
+        raise
+    return file
 
 
 def _flush(descriptor: int) -> None:

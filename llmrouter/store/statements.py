@@ -84,6 +84,8 @@ class Statements:
         self.announce = self._announce()
         self.set_node = self._set_node()
         self.set_token_ratio = self._set(schema.token_ratio)
+        self.last_uses = cache(self._last_uses)
+        """Takes so many hashes; gives those of stored messages, each with its last use."""
         # PostgreSQL's alone: a lock until the end of the transaction.
         self.take_turn = "SELECT pg_advisory_xact_lock(%s, %s)"
         self.use_message = self._compile(
@@ -93,9 +95,7 @@ class Statements:
             .where(schema.message.c.hash == bindparam("used"))
         )
 
-    @cache  # noqa: B019 -- there are two of these objects, for as long as the process lives
-    def last_uses(self, count: int) -> str:
-        """Takes so many hashes; gives those of stored messages, each with its last use."""
+    def _last_uses(self, count: int) -> str:
         stored = schema.message.c
         hashes = [bindparam(f"hash_{n}", type_=LargeBinary) for n in range(count)]
         return self._compile(select(stored.hash, stored.last_id).where(stored.hash.in_(hashes)))

@@ -105,3 +105,17 @@ def test_what_does_not_fit_leaves_no_torn_line_behind(tmp_path: Path) -> None:
         with pytest.raises(OSError, match="No space left"):
             spill.append([answered(n, body=prompt(n)) for n in (2, 3, 4)])
         assert spill.path.read_bytes() == before
+
+
+def test_records_that_one_folder_cannot_hold_leave_nothing_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roomy = tmp_path / "roomy"
+    roomy.mkdir()
+    monkeypatch.setattr("llmrouter.store.spill._IN_MEMORY", str(roomy))
+    with mounted(tmp_path / "disk", 1) as disk:
+        monkeypatch.setattr("tempfile.tempdir", str(disk.folder))
+        records = [answered(n, body=prompt(n)) for n in (2, 3, 4)]
+        rescued = Spill(tmp_path / "ledger.spill").rescue(records)
+        assert [*disk.folder.iterdir()] == []
+    assert [*roomy.iterdir()] == [rescued]
