@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Final
 
 from sqlalchemy import Connection, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from llmrouter.store.engine import kind_of
 from llmrouter.store.schema import change
@@ -32,7 +31,7 @@ def announce(connection: Connection, topic: str) -> None:
     run(connection, statements_for(kind_of(connection)).announce, [(topic,)])
 
 
-async def change_numbers(connection: AsyncConnection) -> Mapping[str, int]:
+def change_numbers(connection: Connection) -> Mapping[str, int]:
     """Every topic's number; a topic that was never changed has none."""
-    found = await connection.execute(select(change.c.topic, change.c.number))
+    found = connection.execute(select(change.c.topic, change.c.number))
     return {row.topic: row.number for row in found}

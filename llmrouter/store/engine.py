@@ -6,11 +6,9 @@ connection writes (and it alone checkpoints), and readers open the file read-onl
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal, cast
@@ -19,11 +17,8 @@ from urllib.parse import quote
 import orjson
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool, QueuePool
 
-from llmrouter.core.errors import Overloaded
 from llmrouter.core.records import Record, plain
 from llmrouter.store.errors import (
     AddressInvalid,
@@ -34,15 +29,12 @@ from llmrouter.store.errors import (
     DriverMissing,
     StoreError,
 )
-from llmrouter.store.faults import is_databases_fault, wrapped
+from llmrouter.store.faults import wrapped
 
 Durability = Literal["process", "power"]
 """What a commit survives: the death of the process, or a power cut too."""
 
 DatabaseKind = Literal["sqlite", "postgresql"]
-
-CONNECT_LIMIT_S: Final = 5.0
-"""For a connection to read with; a database that takes longer is away."""
 
 DEFAULT_FILE: Final = "llmrouter.db"
 
@@ -173,14 +165,12 @@ def open_for_writing(address: DatabaseAddress, durability: Durability = "process
     return engine
 
 
-def open_for_reading(address: DatabaseAddress) -> AsyncEngine:
-    """An engine whose connections can't write; each ``connect()`` block sees one snapshot.
-
-    Dispose of it: each of its SQLite connections has a thread.
-    """
+def open_for_reading(address: DatabaseAddress) -> Engine:
+    """An engine with an asynchronous driver, for `llmrouter.store.snapshots`: its connections
+    can't write, and each sees one moment of the database."""
     if address.path is None:
-        return create_async_engine(
-            address.url,
+        return create_engine(
+            address.url.set(drivername=f"{address.url.drivername}_async"),
             pool_size=5,
             pool_pre_ping=True,
             isolation_level="REPEATABLE READ",
@@ -192,34 +182,14 @@ def open_for_reading(address: DatabaseAddress) -> AsyncEngine:
                 "connect_timeout": 5,
             },
         )
-    engine = create_async_engine(
+    engine = create_engine(
         _read_only_url(address.path, "sqlite+aiosqlite"),
         json_serializer=_dump_json,
         json_deserializer=orjson.loads,
         connect_args={"isolation_level": None, "timeout": 5.0},
     )
-    event.listen(engine.sync_engine, "begin", _begin_deferred)
+    event.listen(engine, "begin", _begin_deferred)
     return engine
-
-
-@asynccontextmanager
-async def snapshot(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A connection that sees one moment of the database.
-
-    Raises `Overloaded` when the database cannot be read at present.
-    """
-    try:
-        async with AsyncExitStack() as stack:
-            # PostgreSQL bounds its own statements; a server that is frozen bounds nothing.
-            async with asyncio.timeout(CONNECT_LIMIT_S):
-                connection = await stack.enter_async_context(engine.connect())
-            yield connection
-    except (DBAPIError, PoolTimeoutError, TimeoutError) as error:
-        if not is_databases_fault(error):
-            raise
-        raise Overloaded(
-            "the database cannot be read at present", code="ledger_unavailable"
-        ) from error
 
 
 def open_for_looking(address: DatabaseAddress) -> Engine:

@@ -10,8 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select
 
 from llmrouter.store.packing import StoredBody, inflate, read_stored
 from llmrouter.store.queries.among import among
@@ -29,19 +28,19 @@ class LoggedBodies:
         self._messages: OrderedDict[bytes, bytes] = OrderedDict()
         self._bytes = 0
 
-    async def read(self, connection: AsyncConnection, ids: Sequence[int]) -> Mapping[int, bytes]:
+    def read(self, connection: Connection, ids: Sequence[int]) -> Mapping[int, bytes]:
         """The bodies that are kept, by request; JSON that equals what came, not byte by byte."""
         stored: dict[int, StoredBody] = {}
         statement = select(body.c.request_id, body.c.data)
-        found = await connection.execute(statement.where(among(connection, body.c.request_id, ids)))
+        found = connection.execute(statement.where(among(connection, body.c.request_id, ids)))
         for number, data in found.all():
             stored[number] = read_stored(data)
-        messages = await self._read_messages(connection, (one.hashes for one in stored.values()))
+        messages = self._read_messages(connection, (one.hashes for one in stored.values()))
         whole = ((number, one.joined(messages)) for number, one in stored.items())
         return {number: content for number, content in whole if content is not None}
 
-    async def _read_messages(
-        self, connection: AsyncConnection, needed: Iterable[Sequence[bytes]]
+    def _read_messages(
+        self, connection: Connection, needed: Iterable[Sequence[bytes]]
     ) -> Mapping[bytes, bytes]:
         found: dict[bytes, bytes] = {}
         missing: dict[bytes, None] = {}
@@ -53,7 +52,7 @@ class LoggedBodies:
                 else:
                     found[digest] = known
         for some in _slices(list(missing)):
-            rows = await connection.execute(
+            rows = connection.execute(
                 select(message.c.hash, message.c.data).where(message.c.hash.in_(some))
             )
             for digest, data in rows.all():

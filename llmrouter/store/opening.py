@@ -31,6 +31,7 @@ from llmrouter.store.reader import LedgerReader
 from llmrouter.store.replays import ReplayKeeper
 from llmrouter.store.retention import BodyLimits, Purged, purge_step
 from llmrouter.store.scribe import Scribe
+from llmrouter.store.snapshots import Snapshots
 from llmrouter.store.spill import Spill
 from llmrouter.store.token_ratios import TokenRatios
 from llmrouter.store.versions import ConfigurationVersions
@@ -138,7 +139,7 @@ async def open_store(settings: StoreSettings, clock: Clock) -> AsyncIterator[Sto
         except DBAPIError as error:
             raise explained(address, error) from error
         # It is closed first, so that SQLite can fold its -wal file into the database.
-        reading = open_for_reading(address)
+        reading = Snapshots(open_for_reading(address))
         stack.push_async_callback(reading.dispose)
         lost = asyncio.Event()
         held.watch(partial(_tell, asyncio.get_running_loop(), lost))
@@ -167,11 +168,11 @@ async def open_reader(address: DatabaseAddress) -> AsyncIterator[LedgerReader]:
     Raises `StoreError`, too, when there is no database yet or another program's schema in it.
     """
     await asyncio.to_thread(migrate.require_current, address)
-    engine = open_for_reading(address)
+    reading = Snapshots(open_for_reading(address))
     try:
-        yield LedgerReader(engine)
+        yield LedgerReader(reading)
     finally:
-        await engine.dispose()
+        await reading.dispose()
 
 
 def _tell(loop: asyncio.AbstractEventLoop, lost: asyncio.Event) -> None:

@@ -9,16 +9,16 @@ from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, func, insert, select, text, update
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from llmrouter.core.clock import Clock
 from llmrouter.core.prices import PriceCard, Rate
 from llmrouter.core.records import replace
 from llmrouter.policy.price_book import PriceBook
 from llmrouter.store.changes import PRICES, announce
-from llmrouter.store.engine import kind_of, snapshot
+from llmrouter.store.engine import kind_of
 from llmrouter.store.repricing import Repriced, Repricing, reprice_step
 from llmrouter.store.schema import price, price_card
+from llmrouter.store.snapshots import Snapshots
 from llmrouter.store.writer import LedgerWriter
 
 _TURN: Final = 0x6C6C6D70  # "llmp"; the advisory lock of whoever adds cards
@@ -49,20 +49,19 @@ _RATE_COLUMNS: Final = (
 class StoredPrices:
     """The cards as those see them who only read."""
 
-    def __init__(self, reader: AsyncEngine) -> None:
-        self._reader = reader
+    def __init__(self, ledger: Snapshots) -> None:
+        self._ledger = ledger
 
     async def book(self) -> PriceBook:
         """Every card."""
-        async with snapshot(self._reader) as connection:
-            return PriceBook(_cards((await connection.execute(_all_rates())).all()))
+        return await self._ledger.ask(_read)
 
 
 class Prices(StoredPrices):
     """Implements `llmrouter.pipeline.ports.Prices`."""
 
-    def __init__(self, reader: AsyncEngine, writer: LedgerWriter, clock: Clock) -> None:
-        super().__init__(reader)
+    def __init__(self, ledger: Snapshots, writer: LedgerWriter, clock: Clock) -> None:
+        super().__init__(ledger)
         self._writer = writer
         self._clock = clock
 

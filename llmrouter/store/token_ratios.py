@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, select
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from llmrouter.policy.token_ratios import LearntRatio
-from llmrouter.store.engine import kind_of, snapshot
+from llmrouter.store.engine import kind_of
 from llmrouter.store.schema import token_ratio
+from llmrouter.store.snapshots import Snapshots
 from llmrouter.store.statements import run, statements_for
 from llmrouter.store.writer import LedgerWriter
 
@@ -24,15 +24,13 @@ _COLUMNS = (
 class TokenRatios:
     """Implements `llmrouter.pipeline.estimator.RatioKeeper`."""
 
-    def __init__(self, reader: AsyncEngine, writer: LedgerWriter) -> None:
-        self._reader = reader
+    def __init__(self, ledger: Snapshots, writer: LedgerWriter) -> None:
+        self._ledger = ledger
         self._writer = writer
 
     async def load(self) -> tuple[LearntRatio, ...]:
         """Everything that was learnt, by this node or another."""
-        async with snapshot(self._reader) as connection:
-            rows = await connection.execute(select(*_COLUMNS).order_by(*_COLUMNS[:2]))
-            return tuple(LearntRatio(*row) for row in rows)
+        return await self._ledger.ask(_load)
 
     async def keep(self, learnt: Sequence[LearntRatio]) -> None:
         """Writes what was learnt over what was known; the last node that learnt is right.
@@ -43,6 +41,11 @@ class TokenRatios:
             (row.model, row.kind, row.counted_tokens, row.reported_tokens) for row in learnt
         ]
         await self._writer.transact(lambda connection: _write(connection, rows))
+
+
+def _load(connection: Connection) -> tuple[LearntRatio, ...]:
+    rows = connection.execute(select(*_COLUMNS).order_by(*_COLUMNS[:2]))
+    return tuple(LearntRatio(*row) for row in rows)
 
 
 def _write(connection: Connection, rows: list[tuple[object, ...]]) -> None:

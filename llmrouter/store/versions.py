@@ -9,14 +9,13 @@ from typing import Any, Final, NoReturn
 import orjson
 from sqlalchemy import Connection, Row, Select, func, insert, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from llmrouter.core.clock import Clock
 from llmrouter.core.errors import Conflict
 from llmrouter.core.ledger import ConfigurationVersion
 from llmrouter.store.changes import CONFIGURATION, announce
-from llmrouter.store.engine import snapshot
 from llmrouter.store.schema import config_version
+from llmrouter.store.snapshots import Snapshots
 from llmrouter.store.writer import LedgerWriter
 
 IMPORTED: Final = "file"
@@ -36,8 +35,8 @@ _COLUMNS: Final = (
 class StoredVersions:
     """The versions as those see them who only read."""
 
-    def __init__(self, reader: AsyncEngine) -> None:
-        self._reader = reader
+    def __init__(self, ledger: Snapshots) -> None:
+        self._ledger = ledger
 
     async def latest(self) -> ConfigurationVersion | None:
         """The newest version, None in an empty ledger."""
@@ -61,20 +60,17 @@ class StoredVersions:
         statement = _newest_first().limit(limit)
         if before is not None:
             statement = statement.where(config_version.c.version < before)
-        async with snapshot(self._reader) as connection:
-            return [_version(row) for row in await connection.execute(statement)]
+        return await self._ledger.ask(_versions, statement)
 
     async def _first(self, statement: Select[Any]) -> ConfigurationVersion | None:
-        async with snapshot(self._reader) as connection:
-            row = (await connection.execute(statement.limit(1))).first()
-            return None if row is None else _version(row)
+        return next(iter(await self._ledger.ask(_versions, statement.limit(1))), None)
 
 
 class ConfigurationVersions(StoredVersions):
     """Implements `llmrouter.pipeline.ports.Versions`."""
 
-    def __init__(self, reader: AsyncEngine, writer: LedgerWriter, clock: Clock) -> None:
-        super().__init__(reader)
+    def __init__(self, ledger: Snapshots, writer: LedgerWriter, clock: Clock) -> None:
+        super().__init__(ledger)
         self._writer = writer
         self._clock = clock
 
@@ -141,6 +137,10 @@ def _refuse(parent: int | None) -> NoReturn:
 
 def _newest_first() -> Select[Any]:
     return select(*_COLUMNS).order_by(config_version.c.version.desc())
+
+
+def _versions(connection: Connection, statement: Select[Any]) -> list[ConfigurationVersion]:
+    return [_version(row) for row in connection.execute(statement)]
 
 
 def _version(row: Row[Any]) -> ConfigurationVersion:

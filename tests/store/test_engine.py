@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.machinery
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
 
 from llmrouter.store import engine
 from llmrouter.store.engine import DatabaseAddress, open_for_reading, open_for_writing, read_address
 from llmrouter.store.errors import AddressInvalid, DatabaseUnreachable, DriverMissing
 from llmrouter.store.migrate import upgrade
+from llmrouter.store.snapshots import Snapshots
 
 
 def test_without_a_url_the_database_is_a_file_in_the_data_folder(tmp_path: Path) -> None:
@@ -63,25 +66,55 @@ def test_a_password_is_never_shown() -> None:
 
 
 async def test_readers_cannot_write(database: DatabaseAddress) -> None:
-    reading = open_for_reading(database)
-    with pytest.raises(DBAPIError, match=r"(?i)read-?only"):
-        async with reading.begin() as connection:
-            await connection.execute(text("DELETE FROM request"))
-    await reading.dispose()
+    ledger = Snapshots(open_for_reading(database))
+
+    def delete(connection: Connection) -> None:
+        with pytest.raises(DBAPIError, match=r"(?i)read-?only"):
+            connection.execute(text("DELETE FROM request"))
+
+    await ledger.ask(delete)
+    await ledger.dispose()
 
 
 async def test_a_reader_sees_one_moment(database: DatabaseAddress) -> None:
-    writing, reading = open_for_writing(database), open_for_reading(database)
+    writing, ledger = open_for_writing(database), Snapshots(open_for_reading(database))
     count = text("SELECT count(*) FROM node")
-    async with reading.connect() as connection:
-        assert (await connection.execute(count)).scalar() == 0
+
+    def before_and_after(connection: Connection) -> list[int | None]:
+        before = connection.scalar(count)
         with writing.begin() as other:
             other.execute(text("INSERT INTO node VALUES (0, 0, 0)"))
-        assert (await connection.execute(count)).scalar() == 0
-    async with reading.connect() as connection:
-        assert (await connection.execute(count)).scalar() == 1
-    await reading.dispose()
+        return [before, connection.scalar(count)]
+
+    assert await ledger.ask(before_and_after) == [0, 0]
+    assert await ledger.ask(Connection.scalar, count) == 1
+    await ledger.dispose()
     writing.dispose()
+
+
+async def test_who_stops_waiting_for_an_answer_keeps_no_connection(
+    database: DatabaseAddress,
+) -> None:
+    reading = open_for_reading(database)
+    ledger, begun = Snapshots(reading), asyncio.Event()
+    counting = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) "
+    slow = text(f"{counting} SELECT count(*) FROM n")
+
+    def question(connection: Connection) -> object:
+        begun.set()
+        return connection.scalar(slow)
+
+    for _ in range(3):
+        begun.clear()
+        asked = asyncio.create_task(ledger.ask(question))
+        await begun.wait()
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        assert isinstance(reading.pool, QueuePool)
+        assert reading.pool.checkedout() == 0
+    assert await ledger.ask(question) == 100_000
+    await ledger.dispose()
 
 
 @pytest.mark.parametrize(("durability", "level"), [("process", 1), ("power", 2)])
@@ -99,8 +132,7 @@ def test_durability_is_sqlites_synchronous(
 async def test_paths_are_taken_as_they_are(name: str, tmp_path: Path) -> None:
     address = read_address(None, tmp_path / name)
     upgrade(address)
-    reading = open_for_reading(address)
-    async with reading.connect() as connection:
-        assert (await connection.execute(text("SELECT count(*) FROM request"))).scalar() == 0
-    await reading.dispose()
+    ledger = Snapshots(open_for_reading(address))
+    assert await ledger.ask(Connection.scalar, text("SELECT count(*) FROM request")) == 0
+    await ledger.dispose()
     assert (tmp_path / name / "llmrouter.db").exists()

@@ -11,12 +11,11 @@ from typing import Any
 
 import orjson
 from sqlalchemy import ARRAY, BigInteger, Connection, any_, column, func, literal, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
 
 def among(
-    connection: AsyncConnection | Connection, place: ColumnElement[int], ids: Sequence[int]
+    connection: Connection, place: ColumnElement[int], ids: Sequence[int]
 ) -> ColumnElement[bool]:
     """Whether a column is one of these ids, in the words of the connection's database."""
     if connection.dialect.name == "sqlite":

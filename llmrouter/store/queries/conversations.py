@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select
 
 from llmrouter.core.events import AttemptSucceeded, RequestClassified, RequestValidated
 from llmrouter.core.ledger import RequestRow
@@ -28,10 +27,10 @@ class ConversationTurn(Record):
     called_tools: bool
 
 
-async def last_turn(connection: AsyncConnection, conversation_id: str) -> ConversationTurn | None:
+def last_turn(connection: Connection, conversation_id: str) -> ConversationTurn | None:
     """The last turn of a conversation that was answered in full; None for an unknown one."""
     row = (
-        await connection.execute(
+        connection.execute(
             select_requests()
             .where(
                 request.c.conversation_id == conversation_id,
@@ -46,7 +45,7 @@ async def last_turn(connection: AsyncConnection, conversation_id: str) -> Conver
         return None
     turn = request_row(row)
     wanted = (RequestValidated.kind, RequestClassified.kind, AttemptSucceeded.kind)
-    events = await connection.execute(
+    events = connection.execute(
         select(event.c.kind, event.c.data)
         .where(event.c.request_id == turn.id, event.c.kind.in_(wanted))
         .order_by(event.c.seq)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select
 
 from llmrouter.core.events import RequestCorrected
 from llmrouter.core.ids import id_floor
@@ -23,15 +22,15 @@ class CorrectionCount(Record):
     requests: int
 
 
-async def corrections(
-    connection: AsyncConnection, *, since_us: int | None = None
+def corrections(
+    connection: Connection, *, since_us: int | None = None
 ) -> tuple[CorrectionCount, ...]:
     """All corrections, the most frequent first; of several for one request the last counts."""
     statement = select(event.c.data).where(event.c.kind == RequestCorrected.kind)
     if since_us is not None:
         statement = statement.where(event.c.request_id >= id_floor(since_us))
     last: dict[str, tuple[str | None, str, str | None]] = {}
-    for data in (await connection.execute(statement.order_by(event.c.request_id))).scalars():
+    for data in connection.execute(statement.order_by(event.c.request_id)).scalars():
         last[data["request"]] = (data.get("category"), data["corrected"], data.get("mode"))
     return tuple(
         CorrectionCount(*counted, requests)

@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import orjson
-from sqlalchemy import Row, Text, cast, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Row, Text, cast, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from llmrouter.core.events import (
@@ -44,41 +43,37 @@ _ROW: Final = tuple(request.c[name] for name in LoggedRow._fields)
 _ATTEMPT: Final = tuple(attempt.c[name] for name in LoggedAttempt._fields)
 
 
-async def count_logged(connection: AsyncConnection, window: ReplayWindow) -> int:
+def count_logged(connection: Connection, window: ReplayWindow) -> int:
     """How many requests a window holds, whatever its limit and sample."""
     statement = select(func.count()).select_from(request).where(*_within(window))
-    return int((await connection.execute(statement)).scalar_one())
+    return int(connection.execute(statement).scalar_one())
 
 
-async def logged_ids(
-    connection: AsyncConnection, window: ReplayWindow, *, after_id: int, limit: int
+def logged_ids(
+    connection: Connection, window: ReplayWindow, *, after_id: int, limit: int
 ) -> Sequence[int]:
     """The ids of a window's requests above an id, oldest first."""
     statement = select(request.c.id).where(request.c.id > after_id, *_within(window))
-    found = await connection.execute(statement.order_by(request.c.id).limit(limit))
+    found = connection.execute(statement.order_by(request.c.id).limit(limit))
     return found.scalars().all()
 
 
-async def logged_page(
-    connection: AsyncConnection, window: ReplayWindow, *, after_id: int, limit: int
+def logged_page(
+    connection: Connection, window: ReplayWindow, *, after_id: int, limit: int
 ) -> tuple[LoggedRequest, ...]:
     """A window's requests above an id, oldest first, whatever its limit and sample."""
     statement = select(*_ROW).where(request.c.id > after_id, *_within(window))
-    found = await connection.execute(statement.order_by(request.c.id).limit(limit))
-    return await _logged(connection, found.all())
+    found = connection.execute(statement.order_by(request.c.id).limit(limit))
+    return _logged(connection, found.all())
 
 
-async def logged_requests(
-    connection: AsyncConnection, ids: Sequence[int]
-) -> tuple[LoggedRequest, ...]:
+def logged_requests(connection: Connection, ids: Sequence[int]) -> tuple[LoggedRequest, ...]:
     """The requests with these ids (a few hundred at most), oldest first."""
     statement = select(*_ROW).where(among(connection, request.c.id, ids)).order_by(request.c.id)
-    return await _logged(connection, (await connection.execute(statement)).all())
+    return _logged(connection, connection.execute(statement).all())
 
 
-async def _logged(
-    connection: AsyncConnection, found: Sequence[Row[Any]]
-) -> tuple[LoggedRequest, ...]:
+def _logged(connection: Connection, found: Sequence[Row[Any]]) -> tuple[LoggedRequest, ...]:
     rows = list(map(LoggedRow._make, found))
     ids = [row.id for row in rows]
     if not ids:
@@ -86,9 +81,9 @@ async def _logged(
     attempts: dict[int, list[LoggedAttempt]] = {}
     tried = select(*_ATTEMPT).where(among(connection, attempt.c.request_id, ids))
     ordered = tried.order_by(attempt.c.request_id, attempt.c.n)
-    for made in map(LoggedAttempt._make, (await connection.execute(ordered)).all()):
+    for made in map(LoggedAttempt._make, connection.execute(ordered).all()):
         attempts.setdefault(made.request_id, []).append(made)
-    said = await _said(connection, ids)
+    said = _said(connection, ids)
     return tuple(
         LoggedRequest(
             row,
@@ -118,14 +113,14 @@ class _Said(NamedTuple):
     """What became of it at targets that were full, by their names."""
 
 
-async def _said(connection: AsyncConnection, ids: Sequence[int]) -> _Said:
+def _said(connection: Connection, ids: Sequence[int]) -> _Said:
     said = _Said({}, {RouteSelected.kind: {}, RequestClassified.kind: {}}, {})
     # As text: reading JSON here takes half as long as through the type of the column.
     columns = (event.c.request_id, event.c.dt_us, event.c.kind, cast(event.c.data, Text))
     statement = select(*columns).where(
         among(connection, event.c.request_id, ids), event.c.kind.in_(_READ)
     )
-    for request_id, dt_us, kind, text in (await connection.execute(statement)).all():
+    for request_id, dt_us, kind, text in connection.execute(statement).all():
         data = orjson.loads(text)
         if kind == RequestQueued.kind:
             at = said.queued.setdefault(request_id, {})

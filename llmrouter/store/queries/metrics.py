@@ -9,8 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Row, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Row, func, select
 
 from llmrouter.core.records import Record
 from llmrouter.store.rollups import hour_of
@@ -38,10 +37,10 @@ class Metrics(Record):
     modes: Mapping[str, int]
 
 
-async def metrics(connection: AsyncConnection, since_us: int | None = None) -> Metrics:
+def metrics(connection: Connection, since_us: int | None = None) -> Metrics:
     """Everything since the ledger began, or since the hour in which ``since_us`` lies."""
-    usage = await _usage(connection, since_us)
-    modes = await _modes(connection, since_us)
+    usage = _usage(connection, since_us)
+    modes = _modes(connection, since_us)
     completed = [row for row in usage if row.ending == "completed"]
     total, success = _sum(usage, "requests"), _sum(completed, "requests")
     return Metrics(
@@ -58,23 +57,23 @@ async def metrics(connection: AsyncConnection, since_us: int | None = None) -> M
     )
 
 
-async def _usage(connection: AsyncConnection, since_us: int | None) -> list[Row[Any]]:
+def _usage(connection: Connection, since_us: int | None) -> list[Row[Any]]:
     table = usage_total if since_us is None else usage_hour
     key = (table.c.provider, table.c.model, table.c.ending)
     sums = ("requests", "duration_us", "cost_nusd", "unknown_costs")
     statement = select(*key, *(func.sum(table.c[name]).label(name) for name in sums)).group_by(*key)
     if since_us is not None:
         statement = statement.where(usage_hour.c.hour >= hour_of(since_us))
-    return list(await connection.execute(statement))
+    return list(connection.execute(statement))
 
 
-async def _modes(connection: AsyncConnection, since_us: int | None) -> list[Row[Any]]:
+def _modes(connection: Connection, since_us: int | None) -> list[Row[Any]]:
     table = usage_total if since_us is None else usage_mode
     key = (table.c.category, table.c.mode)
     statement = select(*key, func.sum(table.c.requests).label("requests")).group_by(*key)
     if since_us is not None:
         statement = statement.where(usage_mode.c.hour >= hour_of(since_us))
-    return list(await connection.execute(statement))
+    return list(connection.execute(statement))
 
 
 def _sum(rows: Iterable[Row[Any]], column: str) -> int:

@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import Float, and_, case, cast, distinct, func, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Float, and_, case, cast, distinct, func, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from llmrouter.core.ids import id_floor
@@ -35,22 +34,22 @@ _BLOCK_HOURS: Final = 4
 _BLOCK_US: Final = _BLOCK_HOURS * 3_600_000_000
 
 
-async def version_outcome(
-    connection: AsyncConnection,
+def version_outcome(
+    connection: Connection,
     version: int,
     *,
     since_us: int | None = None,
     until_us: int | None = None,
 ) -> VersionOutcome:
     """One version's live requests, of those that arrived in the window."""
-    wanted = await _wanted(connection, version, since_us, until_us)
-    totals = drawn = (await connection.execute(_totals().where(wanted))).one()
+    wanted = _wanted(connection, version, since_us, until_us)
+    totals = drawn = connection.execute(_totals().where(wanted)).one()
     sent = int(totals.requests) - int(totals.rejected)
     sampled = int(totals.requests) > SAMPLE
     if sampled:
-        wanted = await _by_lot(connection, wanted, int(totals.requests))
-        drawn = (await connection.execute(_totals().where(wanted))).one()
-    mixtures = await _mixtures(connection, wanted)
+        wanted = _by_lot(connection, wanted, int(totals.requests))
+        drawn = connection.execute(_totals().where(wanted)).one()
+    mixtures = _mixtures(connection, wanted)
     return VersionOutcome(
         version=version,
         requests=int(totals.requests),
@@ -59,7 +58,7 @@ async def version_outcome(
         shares={
             "error_rate": Count(int(totals.failed), sent),
             "fallback_rate": Count(
-                await _fallbacks(connection, wanted), int(drawn.requests) - int(drawn.rejected)
+                _fallbacks(connection, wanted), int(drawn.requests) - int(drawn.rejected)
             ),
             "client_left_rate": Count(int(totals.left), sent),
             "rejected_rate": Count(int(totals.rejected), int(totals.requests)),
@@ -71,10 +70,10 @@ async def version_outcome(
             int(totals.cost_unknown),
         ),
         quantiles={
-            **await _quantiles(
+            **_quantiles(
                 connection, wanted, "latency", request.c.duration_us, int(drawn.completed)
             ),
-            **await _quantiles(
+            **_quantiles(
                 connection, wanted, "first_token", request.c.first_token_us, int(drawn.begun)
             ),
         },
@@ -84,11 +83,11 @@ async def version_outcome(
     )
 
 
-async def _wanted(
-    connection: AsyncConnection, version: int, since_us: int | None, until_us: int | None
+def _wanted(
+    connection: Connection, version: int, since_us: int | None, until_us: int | None
 ) -> ColumnElement[bool]:
     """The version's rows; nothing that arrived before it was made need be read."""
-    made = await connection.execute(
+    made = connection.execute(
         select(config_version.c.created_us).where(config_version.c.version == version)
     )
     from_us = max(since_us or 0, (made.scalar() or 0) - _CLOCKS_DIFFER_US)
@@ -102,13 +101,13 @@ async def _wanted(
     return and_(*conditions)
 
 
-async def _by_lot(
-    connection: AsyncConnection, wanted: ColumnElement[bool], requests: int
+def _by_lot(
+    connection: Connection, wanted: ColumnElement[bool], requests: int
 ) -> ColumnElement[bool]:
     """About `SAMPLE` of the wanted rows, always the same ones."""
     place = (request.c.id % _PRIME) * _STRIDE % _PRIME
     lot = place < _PRIME * SAMPLE // requests
-    ids = (await connection.execute(select(request.c.id).where(wanted, lot))).scalars().all()
+    ids = connection.execute(select(request.c.id).where(wanted, lot)).scalars().all()
     return among(connection, request.c.id, ids)
 
 
@@ -137,7 +136,7 @@ def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
     return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
 
 
-async def _fallbacks(connection: AsyncConnection, wanted: ColumnElement[bool]) -> int:
+def _fallbacks(connection: Connection, wanted: ColumnElement[bool]) -> int:
     """Requests for which more than one target was asked."""
     tried = attempt.c
     targets = (
@@ -146,11 +145,11 @@ async def _fallbacks(connection: AsyncConnection, wanted: ColumnElement[bool]) -
         .scalar_subquery()
     )
     statement = select(func.count()).where(wanted, request.c.attempts > 1, targets > 1)
-    return int((await connection.execute(statement)).scalar_one())
+    return int(connection.execute(statement).scalar_one())
 
 
-async def _quantiles(
-    connection: AsyncConnection,
+def _quantiles(
+    connection: Connection,
     wanted: ColumnElement[bool],
     name: str,
     duration_us: ColumnElement[int],
@@ -166,7 +165,7 @@ async def _quantiles(
         duration_us.label("us"), func.row_number().over(order_by=duration_us).label("place")
     ).where(measured)
     rows = ordered.subquery()
-    found = await connection.execute(
+    found = connection.execute(
         select(rows.c.place, rows.c.us).where(or_(*(rows.c.place == place for place in places)))
     )
     at: dict[int | None, int] = {int(row.place): int(row.us) for row in found}
@@ -176,14 +175,12 @@ async def _quantiles(
     }
 
 
-async def _mixtures(
-    connection: AsyncConnection, wanted: ColumnElement[bool]
-) -> dict[str, Mapping[str, int]]:
+def _mixtures(connection: Connection, wanted: ColumnElement[bool]) -> dict[str, Mapping[str, int]]:
     """How many requests there were of each kind, by dimension; the rows are read once."""
     kinds = [kind.label(name) for name, kind in _dimensions().items()]
     statement = select(*kinds, func.count()).where(wanted).group_by(*kinds)
     mixtures: dict[str, Counter[str]] = {kind.name: Counter() for kind in kinds}
-    for *found, requests in await connection.execute(statement):
+    for *found, requests in connection.execute(statement):
         for mixture, kind in zip(mixtures.values(), found, strict=True):
             mixture[kind] += requests
     return dict(mixtures)

@@ -7,8 +7,7 @@ from sys import intern
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Row, and_, func, or_, select, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Row, and_, func, or_, select, text
 from sqlalchemy.sql.elements import ColumnElement
 
 from llmrouter.core.events import (
@@ -49,15 +48,13 @@ _GOOD: Final = ("succeeded",)
 _BAD: Final = ("failed", "interrupted")
 
 
-async def past_events(
-    connection: AsyncConnection, *, after_id: int, until_id: int
-) -> tuple[PastEvent, ...]:
+def past_events(connection: Connection, *, after_id: int, until_id: int) -> tuple[PastEvent, ...]:
     """What changed the availability of targets, among requests with ids in this range (the first
     not taken in); in the order of their ids, not of time."""
     # Rare events are whole rows, found by their kind: nobody goes through all the others.
     row = event_row.c
     columns = (row.request_id, row.dt_us, row.kind, row.data, request.c.started_us)
-    found = await connection.execute(
+    found = connection.execute(
         select(*columns)
         .join_from(event_row, request, request.c.id == row.request_id, isouter=True)
         .where(
@@ -80,8 +77,8 @@ async def past_events(
     )
 
 
-async def past_attempts(
-    connection: AsyncConnection, targets: Collection[Target], *, after_id: int, until_id: int
+def past_attempts(
+    connection: Connection, targets: Collection[Target], *, after_id: int, until_id: int
 ) -> tuple[PastAttempt, ...]:
     """Calls to some targets, whatever account they used, of requests in this range of ids."""
     models = sorted({(target.provider, target.model) for target in targets})
@@ -99,7 +96,7 @@ async def past_attempts(
         tried.duration_us,
         tried.outcome,
     )
-    found = await connection.execute(
+    found = connection.execute(
         select(*columns)
         .where(
             tried.request_id > after_id,
@@ -112,11 +109,11 @@ async def past_attempts(
     return tuple(_past_attempt(row) for row in found)
 
 
-async def turns_between(
-    connection: AsyncConnection, conversations: Collection[str], *, after_id: int, until_id: int
+def turns_between(
+    connection: Connection, conversations: Collection[str], *, after_id: int, until_id: int
 ) -> tuple[PastTurn, ...]:
     """The answered turns of some conversations (a few hundred at most) in a range of ids."""
-    found = await connection.execute(
+    found = connection.execute(
         select(*_TURN)
         .where(
             request.c.conversation_id.in_(conversations),
@@ -129,8 +126,8 @@ async def turns_between(
     return tuple(map(_turn, found))
 
 
-async def last_turns(
-    connection: AsyncConnection, conversations: Collection[str], *, until_id: int
+def last_turns(
+    connection: Connection, conversations: Collection[str], *, until_id: int
 ) -> tuple[PastTurn, ...]:
     """The last few answered turns of each of some conversations, up to an id, oldest first."""
     place = (
@@ -143,7 +140,7 @@ async def last_turns(
         .where(request.c.conversation_id.in_(conversations), request.c.id <= until_id, *_answered())
         .subquery()
     )
-    found = await connection.execute(
+    found = connection.execute(
         select(*(ranked.c[column.name] for column in _TURN))
         .where(ranked.c.place <= _TURNS_BACK)
         .order_by(ranked.c.id)
@@ -151,8 +148,8 @@ async def last_turns(
     return tuple(map(_turn, found))
 
 
-async def past_answers(
-    connection: AsyncConnection, *, after_id: int, until_id: int, limit: int
+def past_answers(
+    connection: Connection, *, after_id: int, until_id: int, limit: int
 ) -> tuple[PastAnswer, ...]:
     """How models fared: attempts to answer above an id, in order; whole requests, so that the
     last one's id begins the next page.  ``limit`` counts requests."""
@@ -185,20 +182,18 @@ async def past_answers(
         )
         .order_by(ids.c.id, tried.n)
     )
-    found = (await connection.execute(statement)).all()
+    found = connection.execute(statement).all()
     if not found:
         return ()
-    sizes = await _body_sizes(connection, found[0].id, found[-1].id)
+    sizes = _body_sizes(connection, found[0].id, found[-1].id)
     return tuple(_answer(row, sizes.get(row.id)) for row in found)
 
 
-async def _body_sizes(
-    connection: AsyncConnection, first_id: int, last_id: int
-) -> Mapping[int, int | None]:
+def _body_sizes(connection: Connection, first_id: int, last_id: int) -> Mapping[int, int | None]:
     """The bytes of requests' bodies.  Asked for by themselves: joined from outside, SQLite would
     put all events of the ledger together for each page."""
     body_bytes = event.c.data["body_bytes"].as_integer().label("body_bytes")
-    found = await connection.execute(
+    found = connection.execute(
         select(event.c.request_id, body_bytes).where(
             event.c.request_id.between(first_id, last_id),
             event.c.kind == RequestValidated.kind,

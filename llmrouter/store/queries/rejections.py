@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import and_, literal_column
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, and_, literal_column
 
 from llmrouter.core.events import RequestRejected
 from llmrouter.core.ids import id_floor
@@ -26,8 +25,8 @@ class Rejection(Record):
     errors: tuple[Mapping[str, str], ...]
 
 
-async def rejections(
-    connection: AsyncConnection, *, limit: int = 50, since_us: int | None = None
+def rejections(
+    connection: Connection, *, limit: int = 50, since_us: int | None = None
 ) -> tuple[Rejection, ...]:
     """The requests that were refused last, newest first."""
     told = and_(event.c.request_id == request.c.id, event.c.kind == RequestRejected.kind)
@@ -44,7 +43,7 @@ async def rejections(
     )
     if since_us is not None:
         statement = statement.where(request.c.id >= id_floor(since_us))
-    found = await connection.execute(statement)
+    found = connection.execute(statement)
     return tuple(_rejection(request_row(row), row.data) for row in found)
 
 

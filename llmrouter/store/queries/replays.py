@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Row, Select, select
 
 from llmrouter.core.records import field_names
 from llmrouter.core.replay import ReplayResult, ReplayRow
@@ -16,24 +15,24 @@ REPLAY_COLUMNS: Final = field_names(ReplayRow)
 RESULT_COLUMNS: Final = field_names(ReplayResult)
 
 
-async def replay_list(
-    connection: AsyncConnection, *, before: int | None = None, limit: int = 50
+def replay_list(
+    connection: Connection, *, before: int | None = None, limit: int = 50
 ) -> tuple[ReplayRow, ...]:
     """Replays from the newest on, or from below ``before`` on."""
     statement = _select_replays().order_by(replays.c.id.desc()).limit(limit)
     if before is not None:
         statement = statement.where(replays.c.id < before)
-    return tuple(map(_replay, await connection.execute(statement)))
+    return tuple(map(_replay, connection.execute(statement)))
 
 
-async def replay(connection: AsyncConnection, number: int) -> ReplayRow | None:
+def replay(connection: Connection, number: int) -> ReplayRow | None:
     """One replay; None when there is no such."""
-    row = (await connection.execute(_select_replays().where(replays.c.id == number))).first()
+    row = connection.execute(_select_replays().where(replays.c.id == number)).first()
     return None if row is None else _replay(row)
 
 
-async def result_page(
-    connection: AsyncConnection,
+def result_page(
+    connection: Connection,
     number: int,
     *,
     after_id: int = 0,
@@ -46,16 +45,16 @@ async def result_page(
     statement = select(*columns).where(kept.replay_id == number, kept.request_id > after_id)
     if changed_only:
         statement = statement.where(kept.changed.is_(True))
-    found = await connection.execute(statement.order_by(kept.request_id).limit(limit))
+    found = connection.execute(statement.order_by(kept.request_id).limit(limit))
     return tuple(_result(row) for row in found)
 
 
-async def settled_ids(
-    connection: AsyncConnection, number: int, *, after_id: int, until_id: int
+def settled_ids(
+    connection: Connection, number: int, *, after_id: int, until_id: int
 ) -> Sequence[int]:
     """The requests in a range of ids (the first not taken in) that a replay has settled."""
     kept = replay_results.c
-    found = await connection.execute(
+    found = connection.execute(
         select(kept.request_id).where(
             kept.replay_id == number, kept.request_id > after_id, kept.request_id <= until_id
         )

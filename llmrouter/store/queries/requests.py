@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import (
     CompoundSelect,
+    Connection,
     Select,
     and_,
     func,
@@ -17,7 +18,6 @@ from sqlalchemy import (
     text,
     union_all,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
 from llmrouter.core.ids import id_floor
@@ -56,13 +56,13 @@ class RequestPage(Record):
     next_before: int | None
 
 
-async def recent_requests(connection: AsyncConnection, limit: int) -> tuple[RequestRow, ...]:
+def recent_requests(connection: Connection, limit: int) -> tuple[RequestRow, ...]:
     """The live requests that arrived last, newest first."""
-    return (await request_page(connection, limit=limit)).requests
+    return request_page(connection, limit=limit).requests
 
 
-async def request_page(
-    connection: AsyncConnection,
+def request_page(
+    connection: Connection,
     *,
     before_id: int | None = None,
     limit: int = 50,
@@ -74,12 +74,12 @@ async def request_page(
     if before_id is not None:
         conditions.append(request.c.id < before_id)
     if wanted.is_joint:
-        days = await _days_of(connection, wanted)
+        days = _days_of(connection, wanted)
         if days is None:
             return RequestPage((), None)
         conditions += [request.c.id >= id_floor(days[0]), request.c.id < id_floor(days[1])]
     statement = page_statement(conditions, wanted.model, limit + 1)
-    found = (await connection.execute(statement)).all()
+    found = connection.execute(statement).all()
     rows = tuple(request_row(row) for row in found[:limit])
     return RequestPage(rows, rows[-1].id if len(found) > limit and rows else None)
 
@@ -108,7 +108,7 @@ def _newest(conditions: Sequence[ColumnElement[bool]], limit: int) -> Select[Any
     return ordered.limit(limit)
 
 
-async def _days_of(connection: AsyncConnection, wanted: RequestFilter) -> tuple[int, int] | None:
+def _days_of(connection: Connection, wanted: RequestFilter) -> tuple[int, int] | None:
     """Between which moments live requests lie that fulfil several conditions at once; None when
     there are none.
 
@@ -124,7 +124,7 @@ async def _days_of(connection: AsyncConnection, wanted: RequestFilter) -> tuple[
         provider, _, name = wanted.model.partition("/")
         parts = and_(day.provider == provider, day.model == name)
         conditions.append(or_(day.model == wanted.model, parts))
-    found = await connection.execute(
+    found = connection.execute(
         select(func.min(day.day), func.max(day.day)).where(and_(*conditions))
     )
     first, last = found.one()
@@ -138,8 +138,8 @@ def _midnight_us(day: str) -> int:
     return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) * 1_000_000
 
 
-async def requests_by_client_id(
-    connection: AsyncConnection, client_request_id: str, limit: int = 10
+def requests_by_client_id(
+    connection: Connection, client_request_id: str, limit: int = 10
 ) -> tuple[RequestRow, ...]:
     """The requests that a client sent with this X-Request-Id, newest first."""
     statement = (
@@ -148,7 +148,7 @@ async def requests_by_client_id(
         .order_by(request.c.id.desc())
         .limit(limit)
     )
-    return tuple(request_row(row) for row in await connection.execute(statement))
+    return tuple(request_row(row) for row in connection.execute(statement))
 
 
 def _conditions(wanted: RequestFilter) -> list[ColumnElement[bool]]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Integer, literal, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Integer, literal, select
 
 from llmrouter.core.ledger import ResponseState
 from llmrouter.store.packing import inflate
@@ -15,9 +14,7 @@ LONGEST: Final = 10_000
 """Replies in a row; it also ends the walk should a provider give an id twice."""
 
 
-async def response_chain(
-    connection: AsyncConnection, response_id: str
-) -> tuple[ResponseState, ...]:
+def response_chain(connection: Connection, response_id: str) -> tuple[ResponseState, ...]:
     """The reply and those before it, oldest first; empty when one of them is not kept."""
     kept = response_state.c
     columns = (kept.response_id, kept.previous_id, kept.provider, kept.conversation_id, kept.data)
@@ -32,7 +29,7 @@ async def response_chain(
         .where(chain.c.back < LONGEST)
     )
     chain = chain.union_all(before)
-    found = (await connection.execute(select(chain).order_by(chain.c.back.desc()))).all()
+    found = connection.execute(select(chain).order_by(chain.c.back.desc())).all()
     if not found or found[0].previous_id is not None:
         return ()
     return tuple(

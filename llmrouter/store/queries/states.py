@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from typing import Final, TypeVar
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select
 
 from llmrouter.core.ledger import AccountLockRow, AvailabilityRows, BreakerRow, CooldownRow
 from llmrouter.core.records import replace
@@ -20,11 +19,11 @@ MAX_COOLDOWN_US: Final = 600_000_000
 Deadline = TypeVar("Deadline", AccountLockRow, CooldownRow)
 
 
-async def availability_rows(connection: AsyncConnection, now_us: int) -> AvailabilityRows:
+def availability_rows(connection: Connection, now_us: int) -> AvailabilityRows:
     """Every breaker, account lock and cooldown as it was left, those included that are over; no
     deadline is further ahead than five minutes, six hours and ten minutes."""
     breakers, locks, cooldowns = breaker.c, account_lock.c, cooldown.c
-    found_breakers = await connection.execute(
+    found_breakers = connection.execute(
         select(
             breakers.provider,
             breakers.model,
@@ -35,13 +34,13 @@ async def availability_rows(connection: AsyncConnection, now_us: int) -> Availab
         ).order_by(breakers.provider, breakers.model)
     )
     breaker_rows = tuple(_clamped_breaker(BreakerRow(*row), now_us) for row in found_breakers)
-    found_locks = await connection.execute(
+    found_locks = connection.execute(
         select(
             locks.provider, locks.account, locks.until_us, locks.reason, locks.updated_us
         ).order_by(locks.provider, locks.account)
     )
     lock_rows = tuple(_clamped(AccountLockRow(*row), now_us + MAX_LOCK_US) for row in found_locks)
-    found_cooldowns = await connection.execute(
+    found_cooldowns = connection.execute(
         select(
             cooldowns.target, cooldowns.until_us, cooldowns.reason, cooldowns.updated_us
         ).order_by(cooldowns.target)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select
 
 from llmrouter.core.ledger import AttemptRow, RequestRow
 from llmrouter.core.records import Record
@@ -46,16 +45,16 @@ class RequestStory(Record):
         return next((e for e in reversed(self.events) if e.kind == kind), None)
 
 
-async def request_story(connection: AsyncConnection, request_id: int) -> RequestStory | None:
+def request_story(connection: Connection, request_id: int) -> RequestStory | None:
     """A request's story; None when the id is unknown."""
     stored = event.c
-    events = await connection.execute(
+    events = connection.execute(
         select(stored.seq, stored.dt_us, stored.kind, stored.data)
         .where(stored.request_id == request_id)
         .order_by(stored.seq)
     )
-    row = (await connection.execute(select_requests().where(request.c.id == request_id))).first()
-    attempts = await connection.execute(
+    row = connection.execute(select_requests().where(request.c.id == request_id)).first()
+    attempts = connection.execute(
         select_attempts().where(attempt.c.request_id == request_id).order_by(attempt.c.n)
     )
     story = RequestStory(

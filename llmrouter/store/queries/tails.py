@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, func, select
 
 from llmrouter.core.latency import Tail
 from llmrouter.store.rollups import hour_of
@@ -17,7 +16,7 @@ SHARE: Final = 0.95
 _HISTOGRAMS: Final = ("first_token", "duration")
 
 
-async def tails(connection: AsyncConnection, since_us: int) -> tuple[Tail, ...]:
+def tails(connection: Connection, since_us: int) -> tuple[Tail, ...]:
     """Of each model that answered live requests since the hour in which ``since_us`` lies."""
     key = (usage_hour.c.provider, usage_hour.c.model)
     buckets = [f"{name}_log2_{bits}" for name in _HISTOGRAMS for bits in HISTOGRAM_BITS]
@@ -27,7 +26,7 @@ async def tails(connection: AsyncConnection, since_us: int) -> tuple[Tail, ...]:
         .group_by(*key)
     )
     found = []
-    for row in await connection.execute(statement):
+    for row in connection.execute(statement):
         counts = [int(count) for count in row[2:]]
         first_tokens, durations = counts[: len(HISTOGRAM_BITS)], counts[len(HISTOGRAM_BITS) :]
         found.append(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Row, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Row, func, select
 
 from llmrouter.core.records import Record
 from llmrouter.store.queries.usage import histogram_columns
@@ -31,12 +30,12 @@ class Total(Record):
         return [self.amounts[name] for name in histogram_columns(measure)]
 
 
-async def totals(connection: AsyncConnection) -> tuple[Total, ...]:
+def totals(connection: Connection) -> tuple[Total, ...]:
     """Live requests by provider, model, category, mode and ending, over all nodes."""
     column = usage_total.c
     key = (column.provider, column.model, column.category, column.mode, column.ending)
     sums = (func.sum(column[name]) for name in MEASURES)
-    rows = await connection.execute(select(*key, *sums).group_by(*key).order_by(*key))
+    rows = connection.execute(select(*key, *sums).group_by(*key).order_by(*key))
     return tuple(_total(row) for row in rows)
 
 

@@ -3,11 +3,10 @@ but for its number of days."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
-from sqlalchemy import Row, Table, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Row, Table, func, select
 
 from llmrouter.core.days import DaySpan
 from llmrouter.core.records import Record
@@ -68,8 +67,14 @@ def histogram_columns(measure: str) -> tuple[str, ...]:
     return tuple(f"{measure}_log2_{bits}" for bits in HISTOGRAM_BITS)
 
 
-async def usage_sums(connection: AsyncConnection, span: DaySpan, asked: Asked) -> tuple[Sums, ...]:
-    """One group per combination of values that there is, in their order."""
+def usage_sums(
+    connection: Connection, span: DaySpan, asked: Iterable[Asked]
+) -> list[tuple[Sums, ...]]:
+    """For each question one group per combination of values that there is, in their order."""
+    return [_groups(connection, span, one) for one in asked]
+
+
+def _groups(connection: Connection, span: DaySpan, asked: Asked) -> tuple[Sums, ...]:
     table = _TABLES[asked.of]
     wanted = {column for name in asked.by for column in _columns(name)}
     # As they are and in the table's own order: expressions would take the database twice as long.
@@ -78,7 +83,7 @@ async def usage_sums(connection: AsyncConnection, span: DaySpan, asked: Asked) -
     statement = select(*keys, *sums).where(table.c.day >= span.first, table.c.day <= span.last)
     if asked.live_only and asked.of != "decisions":
         statement = statement.where(table.c.purpose == "live")
-    rows = await connection.execute(statement.group_by(*keys))
+    rows = connection.execute(statement.group_by(*keys))
     names = [column.name for column in keys]
     found = [_sums(row, names, asked) for row in rows if row[-1] is not None]
     return tuple(sorted(found, key=lambda one: [(v is None, v or "") for v in one.by]))

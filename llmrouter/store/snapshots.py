@@ -1,0 +1,66 @@
+"""Asks the database on the event loop; a question is a plain function of a connection.
+
+Of SQLAlchemy's asynchronous half only what is below it: its drivers, and the way in which a plain
+function waits for them.  Its own engine brings the ORM with it, which nothing here uses: seven
+megabytes, and a tenth of a start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Concatenate, Final, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.util import greenlet_spawn
+
+from llmrouter.core.errors import Overloaded
+from llmrouter.store.faults import is_databases_fault
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+CONNECT_LIMIT_S: Final = 5.0
+"""For a connection to read with; a database that takes longer is away."""
+
+
+class Snapshots:
+    """Answers questions, each about one moment of the database."""
+
+    def __init__(self, engine: Engine) -> None:
+        """``engine`` has an asynchronous driver: `llmrouter.store.engine.open_for_reading`."""
+        self._engine = engine
+
+    async def ask(
+        self,
+        question: Callable[Concatenate[Connection, P], T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """What a question finds.
+
+        Raises `Overloaded` when the database cannot be read at present.
+        """
+        try:
+            # PostgreSQL bounds its own statements; a server that is frozen bounds nothing.
+            async with asyncio.timeout(CONNECT_LIMIT_S):
+                connection = await greenlet_spawn(self._engine.connect)
+
+            def answer() -> T:
+                with connection:
+                    return question(connection, *args, **kwargs)
+
+            return await greenlet_spawn(answer)
+        except (DBAPIError, PoolTimeoutError, TimeoutError) as error:
+            if not is_databases_fault(error):
+                raise
+            raise Overloaded(
+                "the database cannot be read at present", code="ledger_unavailable"
+            ) from error
+
+    async def dispose(self) -> None:
+        """Closes the connections; each of SQLite's has a thread."""
+        await greenlet_spawn(self._engine.dispose)
