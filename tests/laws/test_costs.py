@@ -162,7 +162,7 @@ async def take(step: tuple[Any, ...], provider: Provider, router: RunningRouter)
         case ("recompute", is_current):
             book = active.book
             if is_current:
-                book = book.assuming(active.table.configured_prices)
+                book = book.assuming(book.configured(SystemClock().now_us()))
             await prices.reprice(Repricing(0), book)
         case _:
             raise AssertionError(step)
