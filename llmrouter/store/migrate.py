@@ -179,7 +179,7 @@ def _upgrade(address: DatabaseAddress, connection: Connection) -> None:
         if found != newest:
             # Nothing answers meanwhile, and whoever supervises the process may lose patience.
             _log.warning(
-                "%s is brought from schema %s to %s; this may take a minute for a million requests",
+                "%s is brought from schema %s to %s; a million requests may take two minutes",
                 *(address.shown, found or "none", newest),
             )
         alembic_runs.upgrade(connection, _migrations_folder())
