@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.machinery
+import socket
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
+from llmrouter.core.errors import Overloaded
 from llmrouter.store import engine
 from llmrouter.store.engine import DatabaseAddress, open_for_reading, open_for_writing, read_address
 from llmrouter.store.errors import AddressInvalid, DatabaseUnreachable, DriverMissing
@@ -90,6 +92,27 @@ async def test_a_reader_sees_one_moment(database: DatabaseAddress) -> None:
     assert await ledger.ask(Connection.scalar, count) == 1
     await ledger.dispose()
     writing.dispose()
+
+
+async def test_a_faulty_question_is_not_blamed_on_the_database(database: DatabaseAddress) -> None:
+    ledger = Snapshots(open_for_reading(database))
+    with pytest.raises(DBAPIError, match="object"):
+        await ledger.ask(Connection.execute, text("SELECT :value"), {"value": object()})
+    await ledger.dispose()
+
+
+async def test_a_server_that_says_nothing_is_not_waited_for(
+    postgres_database: DatabaseAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("llmrouter.store.snapshots.CONNECT_LIMIT_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        host, port = silent.getsockname()
+        url = postgres_database.url.set(host=host, port=port, query={})
+        ledger = Snapshots(open_for_reading(DatabaseAddress(url, None)))
+        async with asyncio.timeout(4):  # the driver itself gives up later
+            with pytest.raises(Overloaded, match="cannot be read"):
+                await ledger.ask(Connection.scalar, text("SELECT 1"))
+        await ledger.dispose()
 
 
 async def test_who_stops_waiting_for_an_answer_keeps_no_connection(
