@@ -14,10 +14,10 @@ from sqlalchemy import Connection, select
 
 from llmrouter.store.packing import StoredBody, inflate, read_stored
 from llmrouter.store.queries.among import among
-from llmrouter.store.schema import body, message
+from llmrouter.store.queries.bodies import stored_messages
+from llmrouter.store.schema import body
 
 MESSAGES_BYTES: Final = 32 * 2**20
-_AT_ONCE: Final = 500  # SQLite before 3.32 takes 999 variables in one statement
 
 
 class LoggedBodies:
@@ -51,12 +51,8 @@ class LoggedBodies:
                     missing[digest] = None
                 else:
                     found[digest] = known
-        for some in _slices(list(missing)):
-            rows = connection.execute(
-                select(message.c.hash, message.c.data).where(message.c.hash.in_(some))
-            )
-            for digest, data in rows.all():
-                found[digest] = self._keep(digest, inflate(data))
+        for digest, data in stored_messages(connection, list(missing)):
+            found[digest] = self._keep(digest, inflate(data))
         return found
 
     def _keep(self, digest: bytes, content: bytes) -> bytes:
@@ -66,8 +62,3 @@ class LoggedBodies:
             _, oldest = self._messages.popitem(last=False)
             self._bytes -= len(oldest)
         return content
-
-
-def _slices(values: Sequence[bytes]) -> Iterable[Sequence[bytes]]:
-    for start in range(0, len(values), _AT_ONCE):
-        yield values[start : start + _AT_ONCE]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from operator import attrgetter
@@ -28,6 +28,7 @@ from llmrouter.store.changes import AVAILABILITY
 from llmrouter.store.engine import kind_of
 from llmrouter.store.heads import HeadKey, KnownHeads
 from llmrouter.store.packing import FRESH_FOR, BodyPolicy, PackedBody, RecentMessages, deflate
+from llmrouter.store.queries.among import slices
 from llmrouter.store.records import Payload
 from llmrouter.store.recovery import find_abandoned
 from llmrouter.store.rollups import sum_up, write_rollups
@@ -40,8 +41,6 @@ MAX_BATCH: Final = 200
 
 TIDY_COMMITS: Final = 100
 """So many small ones fill SQLite's log with about a thousand pages; it takes 3 ms to clear."""
-
-_VARIABLES_AT_ONCE: Final = 500  # SQLite before 3.32 takes 999 in one statement
 
 _TURNS: Final = 0x6C6C6D74  # "llmt"; the first half of the advisory lock of each node's turns
 
@@ -280,7 +279,7 @@ def _stored_events(
     """Moment, kind and data of some requests' events, by request and number."""
     event = schema.event.c
     found: dict[tuple[int, int], tuple[int, str, Any]] = {}
-    for some in _slices(ids):
+    for some in slices(ids):
         statement = select(event.request_id, event.seq, event.dt_us, event.kind, event.data)
         for row in connection.execute(statement.where(event.request_id.in_(some))):
             found[row.request_id, row.seq] = (row.dt_us, row.kind, row.data)
@@ -291,7 +290,7 @@ def _stored_requests(connection: Connection, ids: Sequence[int]) -> dict[int, tu
     """When those began, and how they ended, that are stored."""
     found: dict[int, tuple[int, str]] = {}
     request = schema.request.c
-    for some in _slices(ids):
+    for some in slices(ids):
         statement = select(request.id, request.started_us, request.ending)
         for row in connection.execute(statement.where(request.id.in_(some))):
             found[row.id] = (row.started_us, row.ending)
@@ -307,14 +306,9 @@ def _require_same(rows: Sequence[RequestRow], stored: Mapping[int, tuple[int, st
 def _last_uses(connection: Connection, to: Statements, hashes: Sequence[bytes]) -> dict[bytes, int]:
     """The last noted use of those messages that are stored."""
     found: dict[bytes, int] = {}
-    for some in _slices(hashes):
+    for some in slices(hashes):
         # The same one several times, so that few lengths, each a statement, are enough.
         surplus = (1 << (len(some) - 1).bit_length()) - len(some)
         asked = (*some, *((some[0],) * surplus))
         found.update(fetch(connection, to.last_uses(len(asked)), asked))
     return found
-
-
-def _slices(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(values), _VARIABLES_AT_ONCE):
-        yield values[start : start + _VARIABLES_AT_ONCE]

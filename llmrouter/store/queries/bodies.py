@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, select
 
 from llmrouter.store.packing import hashes_in, unpack
+from llmrouter.store.queries.among import slices
 from llmrouter.store.schema import body, message
-
-_AT_ONCE: Final = 500  # SQLite before 3.32 takes 999 variables in one statement
 
 
 def read_body(connection: Connection, request_id: int) -> Mapping[str, Any] | None:
@@ -19,12 +18,13 @@ def read_body(connection: Connection, request_id: int) -> Mapping[str, Any] | No
     data: bytes | None = stored.scalar()
     if data is None:
         return None
-    needed = list(dict.fromkeys(hashes_in(data)))
-    messages: dict[bytes, bytes] = {}
-    for start in range(0, len(needed), _AT_ONCE):
-        some = needed[start : start + _AT_ONCE]
-        found = connection.execute(
-            select(message.c.hash, message.c.data).where(message.c.hash.in_(some))
-        )
-        messages.update((row.hash, row.data) for row in found)
-    return unpack(data, messages)
+    return unpack(data, dict(stored_messages(connection, list(dict.fromkeys(hashes_in(data))))))
+
+
+def stored_messages(
+    connection: Connection, hashes: Sequence[bytes]
+) -> Iterator[tuple[bytes, bytes]]:
+    """Those messages that are kept, by hash, as they are stored: deflated."""
+    for some in slices(hashes):
+        statement = select(message.c.hash, message.c.data).where(message.c.hash.in_(some))
+        yield from connection.execute(statement)
