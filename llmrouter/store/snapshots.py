@@ -48,12 +48,11 @@ class Snapshots:
             # PostgreSQL bounds its own statements; a server that is frozen bounds nothing.
             async with asyncio.timeout(CONNECT_LIMIT_S):
                 connection = await greenlet_spawn(self._engine.connect)
-
-            def answer() -> T:
-                with connection:
-                    return question(connection, *args, **kwargs)
-
-            return await greenlet_spawn(answer)
+            try:
+                return await greenlet_spawn(lambda: question(connection, *args, **kwargs))
+            finally:
+                # Whoever is cancelled once more meanwhile must not leave it half-way.
+                await asyncio.shield(asyncio.create_task(greenlet_spawn(connection.close)))
         except (DBAPIError, PoolTimeoutError, TimeoutError) as error:
             if not is_databases_fault(error):
                 raise
