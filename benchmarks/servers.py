@@ -35,9 +35,8 @@ class Server:
 
     @property
     def cpu_s(self) -> float:
-        """Processor time so far, the kernel's for it included."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(") ")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Processor time so far, the kernel's for it included, and that of its processes."""
+        return sum(map(_cpu_s, _family(self.process.pid)))
 
     @property
     def worked_s(self) -> float:
@@ -68,11 +67,12 @@ def router(
     combos: Mapping[str, Sequence[str]] | None = None,
     *,
     processor: int | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """The router with everything on, its ledger in ``folder``; not necessarily listening yet.
 
     ``combos`` are chains of models; beside ``lab``, the provider, there is ``gone``, where nobody
-    listens.
+    listens.  ``settings`` are further variables of its environment.
     """
     port = free_port()
     config = folder / "config.json"
@@ -86,7 +86,7 @@ def router(
     ours = {"LLMROUTER_DATA_DIR": str(folder), "LLMROUTER_PORT": str(port)}
     usual = {"LLMROUTER_MAX_REQUESTS": str(MAX_REQUESTS), "LLMROUTER_LOG_LEVEL": "error"}
     # What stands in the environment may change how the router is built, not where it writes.
-    environment = {**usual, **os.environ, **ours}
+    environment = {**usual, **os.environ, **ours, **(settings or {})}
     command = [sys.executable, "-m", "llmrouter"]
     # A ledger is made once; what is measured is every start after that.
     subprocess.run([*command, "migrate"], env=environment, check=True, stdout=subprocess.DEVNULL)
@@ -153,6 +153,18 @@ def free_port() -> int:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])
+
+
+def _family(process: int) -> Iterator[int]:
+    """A process and those that it has started."""
+    yield process
+    for child in Path(f"/proc/{process}/task/{process}/children").read_text().split():
+        yield from _family(int(child))
+
+
+def _cpu_s(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _wait_for(port: int) -> None:
