@@ -156,7 +156,7 @@ def free_port() -> int:
 
 
 def _family(process: int) -> Iterator[int]:
-    """A process and those that it has started."""
+    """A process and those that its main thread has started."""
     yield process
     for child in Path(f"/proc/{process}/task/{process}/children").read_text().split():
         yield from _family(int(child))

@@ -8,8 +8,8 @@ megabytes, and a tenth of a start.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Concatenate, Final, ParamSpec, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -51,8 +51,7 @@ class Snapshots:
             try:
                 return await greenlet_spawn(lambda: question(connection, *args, **kwargs))
             finally:
-                # Whoever is cancelled once more meanwhile must not leave it half-way.
-                await asyncio.shield(asyncio.create_task(greenlet_spawn(connection.close)))
+                await _to_its_end(greenlet_spawn(connection.close))
         except (DBAPIError, PoolTimeoutError, TimeoutError) as error:
             if not is_databases_fault(error):
                 raise
@@ -63,3 +62,20 @@ class Snapshots:
     async def dispose(self) -> None:
         """Closes the connections; each of SQLite's has a thread."""
         await greenlet_spawn(self._engine.dispose)
+
+
+async def _to_its_end(job: Coroutine[Any, Any, None]) -> None:
+    """Waits for a job also when cancelled meanwhile: a connection that was given back behind
+    its reader could come into a pool that is disposed of already."""
+    task = asyncio.create_task(job)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    failed = task.exception()
+    if cancelled is not None:
+        raise cancelled
+    if failed is not None:
+        raise failed

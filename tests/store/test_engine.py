@@ -8,7 +8,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
@@ -18,7 +18,6 @@ from llmrouter.store.engine import DatabaseAddress, open_for_reading, open_for_w
 from llmrouter.store.errors import AddressInvalid, DatabaseUnreachable, DriverMissing
 from llmrouter.store.migrate import upgrade
 from llmrouter.store.snapshots import Snapshots
-from tests.running import eventually
 
 
 def test_without_a_url_the_database_is_a_file_in_the_data_folder(tmp_path: Path) -> None:
@@ -116,34 +115,25 @@ async def test_a_server_that_says_nothing_is_not_waited_for(
         await ledger.dispose()
 
 
-@pytest.mark.parametrize("cancellations", [1, 2])
+@pytest.mark.parametrize("moment", ["before_execute", "rollback"])
 async def test_who_stops_waiting_for_an_answer_keeps_no_connection(
-    cancellations: int, database: DatabaseAddress
+    moment: str, database: DatabaseAddress
 ) -> None:
+    """While the question is asked, or when the connection is being given back."""
     reading = open_for_reading(database)
-    ledger, begun = Snapshots(reading), asyncio.Event()
+    ledger = Snapshots(reading)
     counting = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) "
     slow = text(f"{counting} SELECT count(*) FROM n")
+    asked = asyncio.create_task(ledger.ask(Connection.scalar, slow))
 
-    def question(connection: Connection) -> object:
-        begun.set()
-        return connection.scalar(slow)
+    def stop(*_: object) -> None:
+        asyncio.get_running_loop().call_soon(asked.cancel)
 
-    def taken() -> int:
-        assert isinstance(reading.pool, QueuePool)
-        return reading.pool.checkedout()
-
-    for _ in range(3):
-        begun.clear()
-        asked = asyncio.create_task(ledger.ask(question))
-        await begun.wait()
-        for _ in range(cancellations):
-            asked.cancel()
-            await asyncio.sleep(0)
-        with pytest.raises(asyncio.CancelledError):
-            await asked
-        await eventually(lambda: taken() == 0)
-    assert await ledger.ask(question) == 100_000
+    event.listen(reading, moment, stop)
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    assert isinstance(reading.pool, QueuePool)
+    assert reading.pool.checkedout() == 0
     await ledger.dispose()
 
 
