@@ -44,7 +44,7 @@ def _round(workers: int, provider: Server, database_url: str) -> tuple[float, fl
     ):
         ours.wait()
         per_s, cpu_us = uvloop.run(_throughput(ours))
-    print(f"{workers} workers: {per_s:,.0f} requests/s, {cpu_us:,.0f} µs CPU each", flush=True)
+    print(f"{workers} worker(s): {per_s:,.0f} requests/s, {cpu_us:,.0f} µs CPU each", flush=True)
     return per_s, cpu_us
 
 
@@ -53,6 +53,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.workers")
     parser.add_argument("--workers", type=int, default=2, help="how many, beside one [2]")
     wanted = parser.parse_args()
+    if wanted.workers < 2:
+        parser.error("--workers is compared with one; say 2 or more")
     with postgres(f"{FAST} -c shared_buffers=64MB") as server, upstream() as provider:
         url = server.url.render_as_string(hide_password=False)
         one, many = zip(
